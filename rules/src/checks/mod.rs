@@ -1,0 +1,85 @@
+//! Checks: rules that need code, one file each: page, run, tests.
+
+use crate::facts::Facts;
+use crate::finding::Location;
+use crate::rule::{Page, Profile, Safety, Severity};
+use crate::settings::entry::Entry;
+use crate::target::Target;
+
+/// A check: its page and what it runs on.
+pub(crate) struct Check {
+    /// Stable id, as in [`Page::id`].
+    pub(crate) id: &'static str,
+    /// See [`Page::title`].
+    pub(crate) title: &'static str,
+    /// See [`Page::severity`].
+    pub(crate) severity: Severity,
+    /// See [`Page::why`].
+    pub(crate) why: &'static str,
+    /// See [`Page::advice`].
+    pub(crate) advice: &'static str,
+    /// See [`Page::command`].
+    pub(crate) command: Option<&'static str>,
+    /// See [`Page::safety`].
+    pub(crate) safety: Safety,
+    /// See [`Page::profile`].
+    pub(crate) profile: Profile,
+    /// See [`Page::references`].
+    pub(crate) references: &'static [&'static str],
+    /// When it runs, and the code.
+    pub(crate) run: Run,
+}
+
+/// When a check runs.
+pub(crate) enum Run {
+    /// Once a sweep, on the machine as a whole.
+    Home(fn(&dyn Facts) -> Vec<Found>),
+    /// On every file that is a place (with its mode), or whose content says that it is a key.
+    File(fn(&Target<'_>, &dyn Facts) -> Vec<Found>),
+    /// On every file that this reader has read, with its entries.
+    Entries(&'static str, fn(&Target<'_>, &[Entry], &dyn Facts) -> Vec<Found>),
+}
+
+/// What a check has found.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// What identifies it within its scope: a key, a section; may be empty.
+    pub(crate) key: String,
+    /// What identifies it everywhere, when it is the same thing in any file (a key's public half).
+    pub(crate) same: Option<Vec<u8>>,
+    /// The file, when it is not the target.
+    pub(crate) path: Option<String>,
+    /// Shown to the user. The engine masks secrets in it once more.
+    pub(crate) preview: String,
+    /// Where.
+    pub(crate) at: Location,
+    /// When it is not the page's.
+    pub(crate) severity: Option<Severity>,
+}
+
+include!(concat!(env!("OUT_DIR"), "/checks.rs"));
+
+impl Check {
+    /// The page in the form that all rules share.
+    pub(crate) fn page(&self) -> Page {
+        Page {
+            id: self.id.to_owned(),
+            title: self.title.to_owned(),
+            severity: self.severity,
+            why: self.why.to_owned(),
+            advice: self.advice.to_owned(),
+            command: self.command.map(str::to_owned),
+            safety: self.safety,
+            revoke: None,
+            references: self.references.iter().map(|r| (*r).to_owned()).collect(),
+            profile: self.profile,
+        }
+    }
+}
+
+/// Where an entry stands, for [`Found::at`].
+pub(crate) fn at(entry: &Entry) -> Location {
+    let (start, end) = entry.span;
+    let span = (start < end).then_some((start as u64, end as u64));
+    Location { line: entry.line, column: 0, span }
+}

@@ -1,0 +1,297 @@
+//! Routing: which rules judge a target. Cannot fail; what goes wrong becomes a problem.
+
+use crate::checks::{self, Check, Found, Run};
+use crate::facts::Facts;
+use crate::finding::{Finding, Location, Problem, Report};
+use crate::fingerprint::{Fingerprinter, Subject};
+use crate::pack::{PackError, Packs};
+use crate::place::{Place, Places, wild};
+use crate::policy::Policy;
+use crate::redact;
+use crate::rule::{Grade, Kind, Page};
+use crate::secrets::judge::Setting;
+use crate::secrets::matcher::{Hit, SecretSet};
+use crate::secrets::rules::SecretRule;
+use crate::secrets::stream::Stream;
+use crate::settings::entry::{Entry, Read};
+use crate::settings::reader;
+use crate::settings::rules::SettingRule;
+use crate::target::Target;
+use std::sync::Arc;
+
+/// All rules and places, compiled.
+pub struct Engine {
+    pub(crate) secrets: SecretSet,
+    settings: Vec<SettingRule>,
+    checks: Vec<(Arc<Page>, &'static Check)>,
+    places: Places,
+}
+
+/// What a scan needs besides the target.
+#[derive(Clone, Copy)]
+pub struct Cx<'a> {
+    /// Makes ids.
+    pub ids: &'a Fingerprinter,
+    /// Answers about the machine.
+    pub facts: &'a dyn Facts,
+    /// Which rules are on.
+    pub policy: &'a Policy,
+}
+
+impl Cx<'_> {
+    pub(crate) fn switched_off(&self, page: &Page) -> bool {
+        !self.policy.allows(page)
+    }
+}
+
+/// Files larger than this are not read as a format, only searched for secrets.
+pub const READABLE: usize = 8 << 20;
+
+impl Engine {
+    /// Compiles packs. Rules that cannot be used come back as errors; the others work.
+    #[must_use]
+    pub fn new(packs: Packs) -> (Engine, Vec<PackError>) {
+        let secrets = packs.secrets.into_iter().map(|(page, spec)| SecretRule::new(page, spec)).collect();
+        let settings = packs
+            .settings
+            .into_iter()
+            .map(|(page, spec)| SettingRule { page: Arc::new(page), spec })
+            .collect();
+        let engine = Engine {
+            secrets: SecretSet::new(secrets),
+            settings,
+            checks: checks::ALL.iter().map(|(_, check)| (Arc::new(check.page()), *check)).collect(),
+            places: Places::new(packs.places),
+        };
+        (engine, packs.errors)
+    }
+
+    /// Lapwing's own rules.
+    #[must_use]
+    pub fn builtin() -> Engine {
+        Engine::new(Packs::builtin()).0
+    }
+
+    /// All places.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The pages of all rules with their kind, sorted by id.
+    #[must_use]
+    pub fn pages(&self) -> Vec<(Kind, Arc<Page>)> {
+        let secrets = self.secrets.rules.iter().map(|r| (Kind::Secret, Arc::clone(&r.page)));
+        let at_places = self
+            .places
+            .all()
+            .iter()
+            .flat_map(|p| &p.secrets)
+            .map(|(page, _)| (Kind::Secret, Arc::clone(page)));
+        let settings = self.settings.iter().map(|r| (Kind::Setting, Arc::clone(&r.page)));
+        let checks = self.checks.iter().map(|(page, _)| (Kind::Check, Arc::clone(page)));
+        let mut pages: Vec<_> = secrets.chain(at_places).chain(settings).chain(checks).collect();
+        pages.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+        pages
+    }
+
+    /// Judges a whole file: secrets, settings, checks.
+    #[must_use]
+    pub fn scan(&self, target: &Target<'_>, cx: &Cx<'_>) -> Report {
+        let mut report = Report::default();
+        let format = target.place.and_then(|p| p.reader.as_deref());
+        let read = format.map(|name| self.read(name, target, &mut report)).unwrap_or_default();
+        let mut stream = self.stream(target.path, target.place);
+        report.findings =
+            stream.with_hits(target.bytes, true, cx, |bytes| self.place_hits(target, bytes, &read.entries));
+        report.silenced = stream.silenced;
+        if let Some(name) = format {
+            for entry in &read.entries {
+                self.judge(name, target, entry, cx, &mut report);
+            }
+        }
+        for (page, check) in &self.checks {
+            let found = match &check.run {
+                Run::File(run) => run(target, cx.facts),
+                Run::Entries(name, run) if format == Some(name) => run(target, &read.entries, cx.facts),
+                Run::Entries(..) | Run::Home(_) => continue,
+            };
+            self.report(page, found, target.path, cx, &mut report);
+        }
+        report
+    }
+
+    /// Runs the checks that look at the machine as a whole.
+    #[must_use]
+    pub fn scan_home(&self, cx: &Cx<'_>) -> Report {
+        let mut report = Report::default();
+        for (page, check) in &self.checks {
+            if let Run::Home(run) = check.run {
+                self.report(page, run(cx.facts), "", cx, &mut report);
+            }
+        }
+        report
+    }
+
+    /// Searches a file window by window, for secrets only.
+    #[must_use]
+    pub fn stream(&self, path: &str, place: Option<&Place>) -> Stream<'_> {
+        Stream::new(&self.secrets, setting_of(path, place))
+    }
+
+    fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {
+        let Some(reader) = reader(name) else { return Read::default() };
+        let text = crate::secrets::decode::utf16::text(target.bytes);
+        let mut read = (reader.read)(text.as_deref().map_or(target.bytes, Vec::as_slice));
+        let why = |why: String| Problem { what: target.path.to_owned(), why };
+        report.problems.extend(read.problems.drain(..).map(why));
+        read
+    }
+
+    /// Secrets that their key at this place gives away, and commands of a history whose text is not the file's bytes.
+    fn place_hits(&self, target: &Target<'_>, bytes: &[u8], entries: &[Entry]) -> Vec<Hit> {
+        let Some(place) = target.place else { return Vec::new() };
+        let mut hits = Vec::new();
+        for entry in entries {
+            for (page, spec) in &place.secrets {
+                let named = spec.keys.iter().any(|k| wild(k, &entry.key));
+                if named && entry.value.len() >= spec.min_len && literal(entry.value.as_bytes()) {
+                    hits.push(place_hit(page, entry, bytes));
+                }
+            }
+            if place.history && bytes.get(entry.span.0..entry.span.1) != Some(entry.value.as_bytes()) {
+                hits.extend(self.secrets.hits(entry.value.as_bytes(), Setting::Config).into_iter().map(
+                    |mut hit| {
+                        let (start, end) = hit.at;
+                        hit.decoded.get_or_insert_with(|| {
+                            zeroize::Zeroizing::new(entry.value.as_bytes()[start..end].to_vec())
+                        });
+                        hit.at = entry.span;
+                        hit
+                    },
+                ));
+            }
+        }
+        hits
+    }
+
+    fn judge(&self, name: &str, target: &Target<'_>, entry: &Entry, cx: &Cx<'_>, report: &mut Report) {
+        let place = target.place.map(|p| p.id.as_str());
+        for rule in &self.settings {
+            if !rule.fires(name, place, entry) || cx.switched_off(&rule.page) {
+                continue;
+            }
+            let value = if rule.spec.hide { "…".to_owned() } else { entry.value.clone() };
+            let found = Found {
+                key: scoped(entry),
+                preview: format!("{} = {value}", entry.key),
+                at: checks::at(entry),
+                ..Found::default()
+            };
+            let kind = Kind::Setting;
+            report.findings.push(self.finding(&rule.page, kind, found, target.path, cx));
+        }
+    }
+
+    fn report(&self, page: &Arc<Page>, found: Vec<Found>, path: &str, cx: &Cx<'_>, report: &mut Report) {
+        if !cx.switched_off(page) {
+            let kind = Kind::Check;
+            report.findings.extend(found.into_iter().map(|f| self.finding(page, kind, f, path, cx)));
+        }
+    }
+
+    fn finding(&self, page: &Arc<Page>, kind: Kind, found: Found, path: &str, cx: &Cx<'_>) -> Finding {
+        let scope = found.path.as_deref().unwrap_or(path);
+        let id = match &found.same {
+            Some(bytes) => cx.ids.id(&Subject::Secret(&[page.id.as_bytes(), b"\0", bytes].concat())),
+            None => cx.ids.id(&Subject::Fact { rule: &page.id, scope, key: &found.key }),
+        };
+        Finding {
+            id,
+            page: Arc::clone(page),
+            kind,
+            severity: found.severity.unwrap_or(page.severity),
+            grade: None,
+            preview: redact::line(&self.secrets, &found.preview),
+            note: None,
+            path: found.path,
+            at: found.at,
+        }
+    }
+}
+
+fn scoped(entry: &Entry) -> String {
+    if entry.scope.is_empty() { entry.key.clone() } else { format!("{} / {}", entry.scope, entry.key) }
+}
+
+/// A value that is written out, not a reference to one kept elsewhere.
+fn literal(value: &[u8]) -> bool {
+    use crate::secrets::allow;
+    !allow::reference(value) && allow::placeholder(value).is_none()
+}
+
+fn place_hit(page: &Arc<Page>, entry: &Entry, bytes: &[u8]) -> Hit {
+    let plain = bytes.get(entry.span.0..entry.span.1) == Some(entry.value.as_bytes());
+    let decoded = (!plain).then(|| zeroize::Zeroizing::new(entry.value.clone().into_bytes()));
+    Hit {
+        page: Arc::clone(page),
+        grade: Grade::Named,
+        note: None,
+        at: entry.span,
+        decoded,
+        shown: 0,
+        rank: 1,
+    }
+}
+
+/// Extensions of files in which `name = value` is a value, not code.
+const CONFIG: &[&str] = &[
+    "env",
+    "ini",
+    "cfg",
+    "conf",
+    "config",
+    "properties",
+    "toml",
+    "yaml",
+    "yml",
+    "tfvars",
+    "envrc",
+    "netrc",
+    "npmrc",
+    "pypirc",
+    "cnf",
+    "rc",
+    "sh",
+    "bash",
+    "zsh",
+    "fish",
+    "service",
+    "desktop",
+    "htpasswd",
+    "pgpass",
+    "credentials",
+    "secret",
+    "secrets",
+    "txt",
+    "log",
+    "md",
+    "cmd",
+    "bat",
+    "ps1",
+];
+
+fn setting_of(path: &str, place: Option<&Place>) -> Setting {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let extension = name.rsplit('.').next().unwrap_or(name);
+    let config = place.is_some()
+        || name.starts_with(".env")
+        || CONFIG.iter().any(|e| extension.eq_ignore_ascii_case(e));
+    if config { Setting::Config } else { Setting::Code }
+}
+
+/// Where a finding about a whole file is.
+#[must_use]
+pub fn whole_file() -> Location {
+    Location::default()
+}

@@ -1,0 +1,85 @@
+//! What rules may ask about the machine. The engine never reads anything itself: who calls it hands in a
+//! [`Facts`], which the agent answers from the file system and tests answer from a home written as text.
+
+/// What is known of a file. Modes are the twelve permission bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Meta {
+    /// Permission bits, for example `0o600`.
+    pub mode: u32,
+    /// Owned by the user whose home is examined.
+    pub own: bool,
+    /// Owned by root.
+    pub root: bool,
+    /// What it is.
+    pub kind: FileKind,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// Kinds of file that matter to rules.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link (facts are about the link itself).
+    Link,
+    /// FIFO, socket or device.
+    Other,
+}
+
+/// An answer about the machine: unknown is its own answer and never means "fine".
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fact<T> {
+    /// It is there.
+    Known(T),
+    /// It is not there.
+    Absent,
+    /// It could not be looked at; the reason, one line.
+    Unknown(String),
+}
+
+impl<T> Fact<T> {
+    /// The answer, when there is one.
+    pub fn known(self) -> Option<T> {
+        match self {
+            Fact::Known(value) => Some(value),
+            Fact::Absent | Fact::Unknown(_) => None,
+        }
+    }
+}
+
+/// Questions a rule may ask. Paths are `~/…` (the examined home) or absolute.
+pub trait Facts: Sync {
+    /// Follows symbolic links, as the program that uses the path would.
+    fn stat(&self, path: &str) -> Fact<Meta>;
+    /// A small regular file, whole; too large or special files are `Unknown`.
+    fn read(&self, path: &str) -> Fact<Vec<u8>>;
+    /// Names in a directory, sorted.
+    fn list(&self, path: &str) -> Fact<Vec<String>>;
+    /// A variable of the user's environment; always `None` for another's home.
+    fn env(&self, name: &str) -> Option<String>;
+    /// Turns an absolute path inside the home into `~/…`; leaves others as they are.
+    fn tilde(&self, path: &str) -> String;
+}
+
+impl Meta {
+    /// Somebody other than the owner may write it.
+    #[must_use]
+    pub fn others_write(&self) -> bool {
+        self.mode & 0o022 != 0
+    }
+
+    /// Somebody other than the owner may read it.
+    #[must_use]
+    pub fn others_read(&self) -> bool {
+        self.mode & 0o044 != 0
+    }
+
+    /// Neither the user's nor root's.
+    #[must_use]
+    pub fn foreign(&self) -> bool {
+        !self.own && !self.root
+    }
+}

@@ -1,0 +1,59 @@
+//! What the engine yields: findings, each with one sighting, and problems.
+
+use crate::fingerprint::FindingId;
+use crate::rule::{Grade, Kind, Page, Severity};
+use std::sync::Arc;
+
+/// Where in a file something was seen. Lines and columns count from 1, columns in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Location {
+    /// Line, from 1; 0 when the finding is about the whole file.
+    pub line: u64,
+    /// Column in bytes, from 1; 0 when unknown.
+    pub column: u64,
+    /// First byte and one past the last, `None` where decoding makes offsets meaningless.
+    pub span: Option<(u64, u64)>,
+}
+
+/// One thing found at one place.
+#[derive(Clone)]
+pub struct Finding {
+    /// Keyed identity: the same secret anywhere, or the same rule on the same key, has the same id.
+    pub id: FindingId,
+    /// The rule's page.
+    pub page: Arc<Page>,
+    /// What the rule looks at.
+    pub kind: Kind,
+    /// How bad here; usually the page's severity.
+    pub severity: Severity,
+    /// How sure; `None` for settings and checks, which are facts.
+    pub grade: Option<Grade>,
+    /// Masked: never holds a secret.
+    pub preview: String,
+    /// Evidence in words, for example `checksum holds` or `the checksum does not hold`.
+    pub note: Option<String>,
+    /// The file, when it is not the target itself (an included file), as `~/…`.
+    pub path: Option<String>,
+    /// Where in the file.
+    pub at: Location,
+}
+
+/// Something that could not be examined, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// The file, as `~/…`, or the rule or place it is about.
+    pub what: String,
+    /// One line, lower case, no full stop.
+    pub why: String,
+}
+
+/// What came of one target.
+#[derive(Default)]
+pub struct Report {
+    /// Findings, in order of place.
+    pub findings: Vec<Finding>,
+    /// What could not be examined.
+    pub problems: Vec<Problem>,
+    /// How many findings inline markers silenced.
+    pub silenced: u64,
+}

@@ -1,0 +1,419 @@
+//! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`, `[[place]]`), the built-in ones and a
+//! user's own. Every error names file, rule and field, and one bad rule never hides the others.
+
+use crate::rule::{self, Grade, Page};
+use crate::settings::predicate::Predicate;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+use toml::{Table, Value};
+
+include!(concat!(env!("OUT_DIR"), "/packs.rs"));
+
+/// Why a rule of a pack could not be used. The others of the pack still are.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{file}: {}{why}", .rule.as_deref().map(|r| format!("rule `{r}`: ")).unwrap_or_default())]
+pub struct PackError {
+    /// The file as it was named to us.
+    pub file: String,
+    /// The rule, where the error is inside one.
+    pub rule: Option<String>,
+    /// What is wrong, naming the field.
+    pub why: String,
+}
+
+/// A secret rule as written. Either `anchors` + `pattern` (a token with a shape of its own), or `names` + `value`
+/// (a value that only its name gives away).
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSpec {
+    /// Literal bytes that every match contains, case-sensitive; the prefilter looks for these.
+    #[serde(default)]
+    pub anchors: Vec<String>,
+    /// The token. The group `(?P<secret>…)` is the secret when it is not the whole match.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// How many bytes before its anchor a match may begin; 0 means that it begins with the anchor.
+    #[serde(default)]
+    pub before: usize,
+    /// Words one of which the name must contain; case, `_`, `-`, `.` and spaces between words do not matter.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// The whole value, for `names`.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// Least Shannon entropy of the secret, in bits per byte.
+    #[serde(default)]
+    pub entropy: f64,
+    /// A file of `secrets/checksum/`: raises to `proved` or lowers to `guessed`.
+    #[serde(default)]
+    pub checksum: Option<String>,
+    /// Grade when no checksum speaks; by default `shaped` for tokens and `named` for named values.
+    #[serde(default)]
+    pub grade: Option<Grade>,
+    /// The secret is not one when any of these matches it.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// Judge the value as the generic rule does: more evidence than a name is needed.
+    #[serde(default)]
+    pub generic: bool,
+    /// Bytes of the match that are public knowledge and may be shown; by default the anchor.
+    #[serde(default)]
+    pub shown: Option<usize>,
+    /// Texts in which exactly this rule must find a secret. `{{…}}` is filled in, see [`crate::testing::fill`].
+    #[serde(default)]
+    pub examples: Vec<String>,
+    /// Texts in which this rule must find nothing.
+    #[serde(default)]
+    pub counter_examples: Vec<String>,
+}
+
+/// A setting rule as written.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingSpec {
+    /// The reader (a file of `settings/readers/`) whose entries it judges.
+    pub reader: String,
+    /// Only at places with one of these ids; everywhere the reader is used when empty.
+    #[serde(default)]
+    pub places: Vec<String>,
+    /// Key patterns in lower case; `*` stands for anything, dots too.
+    pub keys: Vec<String>,
+    /// Only under scopes (`Host`, `Match`, section headers) that match one of these patterns.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// All must hold for the value to be risky.
+    pub risky: Vec<Predicate>,
+    /// Never show the value, not even masked.
+    #[serde(default)]
+    pub hide: bool,
+    /// Files in which exactly this rule must fire.
+    #[serde(default)]
+    pub examples: Vec<String>,
+    /// Files in which it must not.
+    #[serde(default)]
+    pub counter_examples: Vec<String>,
+}
+
+/// A place as written.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceSpec {
+    /// Stable name, for example `npmrc`.
+    pub id: String,
+    /// The tool whose file it is, as its vendor spells it.
+    pub tool: String,
+    /// `~/…`, `**/…` (anywhere in the home) or absolute; `*` within a segment, `**` across segments.
+    pub paths: Vec<String>,
+    /// Environment variables that move it.
+    #[serde(default)]
+    pub relocate: Vec<Relocation>,
+    /// The reader of its format.
+    #[serde(default)]
+    pub reader: Option<String>,
+    /// The widest mode it should have, octal as text: `"600"`.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// A history: lines that a person typed.
+    #[serde(default)]
+    pub history: bool,
+    /// Secrets that only this place gives away.
+    #[serde(default)]
+    pub secret: Vec<Table>,
+}
+
+/// An environment variable that moves a place.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relocation {
+    /// The variable's name.
+    pub env: String,
+    /// Appended to the value when it names a directory.
+    #[serde(default)]
+    pub join: Option<String>,
+    /// The value is a `:`-separated list.
+    #[serde(default)]
+    pub list: bool,
+}
+
+/// A secret that its key at a place gives away.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceSecretSpec {
+    /// Key patterns of the place's reader, lower case; `*` stands for anything.
+    pub keys: Vec<String>,
+    /// Least length of a value that counts.
+    #[serde(default = "one")]
+    pub min_len: usize,
+    /// Files in which it must be found.
+    #[serde(default)]
+    pub examples: Vec<String>,
+    /// Files in which it must not.
+    #[serde(default)]
+    pub counter_examples: Vec<String>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Everything that a set of packs says, and what was wrong with them.
+#[derive(Default)]
+pub struct Packs {
+    /// Secret rules.
+    pub secrets: Vec<(Page, SecretSpec)>,
+    /// Setting rules.
+    pub settings: Vec<(Page, SettingSpec)>,
+    /// Places, each with the secrets that it gives away.
+    pub places: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>,
+    /// Rules that could not be used.
+    pub errors: Vec<PackError>,
+}
+
+/// Fields that belong to the page, whatever the rule's kind.
+const PAGE_FIELDS: [&str; 10] =
+    ["id", "title", "severity", "why", "advice", "command", "safety", "revoke", "references", "profile"];
+
+impl Packs {
+    /// The packs that come with Lapwing.
+    #[must_use]
+    pub fn builtin() -> Packs {
+        let mut packs = Packs::default();
+        for (_, name, text) in PACKS {
+            packs.add(name, text);
+        }
+        packs
+    }
+
+    /// Adds one file; `name` is used in errors.
+    pub fn add(&mut self, name: &str, text: &str) {
+        let mut file = match text.parse::<Table>() {
+            Ok(table) => table,
+            Err(e) => {
+                let why = format!("not valid TOML: {}", e.to_string().trim_end().replace('\n', "\n  "));
+                return self.errors.push(PackError { file: name.to_owned(), rule: None, why });
+            }
+        };
+        let shared =
+            Shared { file: name, revoke: file.remove("revoke"), references: file.remove("references") };
+        file.remove("provider");
+        for table in shared.tables(&mut file, "secret", &mut self.errors) {
+            let rule = shared.rule(table).and_then(|r: (Page, SecretSpec)| shared.sound(r));
+            keep(rule, &mut self.secrets, &mut self.errors);
+        }
+        for table in shared.tables(&mut file, "setting", &mut self.errors) {
+            keep(shared.rule(table), &mut self.settings, &mut self.errors);
+        }
+        for table in shared.tables(&mut file, "place", &mut self.errors) {
+            match shared.place(table) {
+                Ok((place, secrets)) => {
+                    let mut kept = Vec::new();
+                    secrets.into_iter().for_each(|s| keep(s, &mut kept, &mut self.errors));
+                    self.places.push((place, kept));
+                }
+                Err(e) => self.errors.push(e),
+            }
+        }
+        for key in file.keys() {
+            let why = format!(
+                "unknown key `{key}`; a pack has `provider`, `revoke`, `references`, `[[secret]]`, `[[setting]]`, `[[place]]`"
+            );
+            self.errors.push(PackError { file: name.to_owned(), rule: None, why });
+        }
+        self.drop_twins(name);
+    }
+
+    /// A second rule of the same id is an error: an ignore or a policy could not tell them apart.
+    fn drop_twins(&mut self, file: &str) {
+        let mut seen = BTreeSet::new();
+        let mut twins = Vec::new();
+        let mut first = |page: &Page| {
+            let new = seen.insert(page.id.clone());
+            if !new {
+                twins.push(page.id.clone());
+            }
+            new
+        };
+        self.secrets.retain(|(page, _)| first(page));
+        self.settings.retain(|(page, _)| first(page));
+        for (_, secrets) in &mut self.places {
+            secrets.retain(|(page, _)| first(page));
+        }
+        for id in twins {
+            let why = "field `id`: another rule already has this id".to_owned();
+            self.errors.push(PackError { file: file.to_owned(), rule: Some(id), why });
+        }
+    }
+}
+
+fn keep<T>(rule: Result<T, PackError>, into: &mut Vec<T>, errors: &mut Vec<PackError>) {
+    match rule {
+        Ok(rule) => into.push(rule),
+        Err(e) => errors.push(e),
+    }
+}
+
+/// The built-in packs as text: folder, name, TOML.
+pub(crate) fn builtin_texts() -> &'static [(&'static str, &'static str, &'static str)] {
+    PACKS
+}
+
+/// What a file says once for all its rules.
+struct Shared<'a> {
+    file: &'a str,
+    revoke: Option<Value>,
+    references: Option<Value>,
+}
+
+impl Shared<'_> {
+    fn error(&self, rule: Option<&str>, why: impl Into<String>) -> PackError {
+        PackError { file: self.file.to_owned(), rule: rule.map(str::to_owned), why: why.into() }
+    }
+
+    /// Takes the array of tables `key` out of the file.
+    fn tables(&self, file: &mut Table, key: &str, errors: &mut Vec<PackError>) -> Vec<Table> {
+        let items = match file.remove(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(_) => {
+                errors.push(self.error(None, format!("`{key}` must be written as `[[{key}]]`")));
+                return Vec::new();
+            }
+        };
+        let mut tables = Vec::new();
+        for item in items {
+            match item {
+                Value::Table(t) => tables.push(t),
+                _ => errors.push(self.error(None, format!("`{key}` must be written as `[[{key}]]`"))),
+            }
+        }
+        tables
+    }
+
+    /// Splits a rule's table into its page and the rest.
+    fn rule<S: DeserializeOwned>(&self, mut table: Table) -> Result<(Page, S), PackError> {
+        let id = table.get("id").and_then(Value::as_str).unwrap_or("?").to_owned();
+        let fail = |why: String| self.error(Some(&id), why);
+        let mut page = Table::new();
+        for field in PAGE_FIELDS {
+            if let Some(value) = table.remove(field) {
+                page.insert(field.to_owned(), value);
+            }
+        }
+        for (field, shared) in [("revoke", &self.revoke), ("references", &self.references)] {
+            if let (false, Some(value)) = (page.contains_key(field), shared) {
+                page.insert(field.to_owned(), value.clone());
+            }
+        }
+        let page: Page = page.try_into().map_err(|e| fail(one_line(&e)))?;
+        if !rule::valid_id(&page.id) {
+            return Err(fail("field `id`: use lower-case letters, digits, `.` and `-`".to_owned()));
+        }
+        Ok((page, table.try_into().map_err(|e| fail(one_line(&e)))?))
+    }
+
+    fn sound(&self, (page, spec): (Page, SecretSpec)) -> Result<(Page, SecretSpec), PackError> {
+        let shape =
+            (spec.anchors.is_empty(), spec.pattern.is_some(), spec.names.is_empty(), spec.value.is_some());
+        let why = match shape {
+            (false, true, true, false) | (true, false, false, true) => None,
+            _ => Some("give either `anchors` and `pattern`, or `names` and `value`"),
+        };
+        let short = spec.anchors.iter().any(|a| a.len() < 2) || spec.names.iter().any(|n| n.len() < 2);
+        match why.or(short
+            .then_some("fields `anchors`, `names`: at least two bytes each, or every file is a candidate"))
+        {
+            Some(why) => Err(self.error(Some(&page.id), why)),
+            None => Ok((page, spec)),
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "a place and its rules, each of which may be bad on its own")]
+    fn place(
+        &self,
+        table: Table,
+    ) -> Result<(PlaceSpec, Vec<Result<(Page, PlaceSecretSpec), PackError>>), PackError> {
+        let id = table.get("id").and_then(Value::as_str).unwrap_or("?").to_owned();
+        let fail = |why: String| self.error(Some(&id), why);
+        let mut place: PlaceSpec = table.try_into().map_err(|e| fail(one_line(&e)))?;
+        if let Some(mode) = &place.mode {
+            u32::from_str_radix(mode, 8)
+                .map_err(|_| fail("field `mode`: write octal digits, for example \"600\"".to_owned()))?;
+        }
+        let secrets = std::mem::take(&mut place.secret).into_iter().map(|t| self.rule(t)).collect();
+        Ok((place, secrets))
+    }
+}
+
+/// TOML errors come with a picture of the line; inside a rule only the sentence helps.
+fn one_line(e: &toml::de::Error) -> String {
+    e.message().trim().replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[[secret]]
+id = "acme-token"
+title = "Acme token"
+severity = "high"
+why = "w"
+advice = "a"
+anchors = ["acme_"]
+pattern = 'acme_[0-9a-z]{20}'
+"#;
+
+    fn errors(text: &str) -> Vec<String> {
+        let mut packs = Packs::default();
+        packs.add("own.toml", text);
+        packs.errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn built_in_packs_have_no_errors() {
+        let errors: Vec<_> = Packs::builtin().errors.iter().map(ToString::to_string).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    #[test]
+    fn a_good_rule_is_read() {
+        assert_eq!(errors(GOOD), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_error_names_file_rule_and_field() {
+        let text = GOOD.replace("title = \"Acme token\"\n", "");
+        assert_eq!(errors(&text), ["own.toml: rule `acme-token`: missing field `title`"]);
+        let text = GOOD.replace("anchors", "anchor");
+        assert!(
+            errors(&text)[0].starts_with("own.toml: rule `acme-token`: unknown field `anchor`"),
+            "{:?}",
+            errors(&text)
+        );
+        let text = GOOD.replace("\"high\"", "\"terrible\"");
+        assert!(errors(&text)[0].contains("unknown variant `terrible`"), "{:?}", errors(&text));
+    }
+
+    #[test]
+    fn one_bad_rule_hides_no_other() {
+        let mut packs = Packs::default();
+        packs.add("own.toml", &format!("{}{}", GOOD.replace("acme-token", "Bad Id"), GOOD));
+        assert_eq!(packs.secrets.len(), 1);
+        assert_eq!(packs.errors.len(), 1);
+    }
+
+    #[test]
+    fn the_same_id_twice_is_an_error() {
+        let found = errors(&format!("{GOOD}{GOOD}"));
+        assert_eq!(found, ["own.toml: rule `acme-token`: field `id`: another rule already has this id"]);
+    }
+
+    #[test]
+    fn broken_toml_says_where() {
+        let found = errors("[[secret]\n");
+        assert!(found[0].starts_with("own.toml: not valid TOML:"), "{found:?}");
+        assert!(found[0].contains("line 1"), "{found:?}");
+    }
+}

@@ -1,0 +1,180 @@
+//! Places: what a path is. Data (`packs/places/*.toml`), matched segment by segment.
+
+use crate::pack::{PlaceSecretSpec, PlaceSpec, Relocation};
+use crate::rule::Page;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a path is.
+pub struct Place {
+    /// Stable name.
+    pub id: String,
+    /// The tool whose file it is.
+    pub tool: String,
+    /// Path patterns, as written.
+    pub paths: Vec<String>,
+    /// Environment variables that move it.
+    pub relocate: Vec<Relocation>,
+    /// Reader of its format.
+    pub reader: Option<String>,
+    /// Widest mode it should have.
+    pub mode: Option<u32>,
+    /// Lines that a person typed.
+    pub history: bool,
+    /// Secrets that its keys give away.
+    pub secrets: Vec<(Arc<Page>, PlaceSecretSpec)>,
+}
+
+/// All places, with an index by last path segment.
+#[derive(Default)]
+pub struct Places {
+    places: Vec<Place>,
+    /// Patterns whose last segment is literal.
+    by_name: HashMap<String, Vec<Pattern>>,
+    /// The others.
+    wild: Vec<Pattern>,
+}
+
+struct Pattern {
+    place: usize,
+    segments: Vec<String>,
+}
+
+impl Places {
+    /// Compiles places; order matters where two match: the earlier wins, and literal names win over wildcards.
+    #[must_use]
+    pub fn new(specs: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>) -> Places {
+        let mut places = Places::default();
+        for (spec, secrets) in specs {
+            let place = places.places.len();
+            for path in &spec.paths {
+                let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
+                match segments.last() {
+                    Some(name) if !name.contains('*') => {
+                        places.by_name.entry(name.clone()).or_default().push(Pattern { place, segments });
+                    }
+                    _ => places.wild.push(Pattern { place, segments }),
+                }
+            }
+            places.places.push(Place {
+                mode: spec.mode.as_deref().and_then(|m| u32::from_str_radix(m, 8).ok()),
+                secrets: secrets.into_iter().map(|(page, s)| (Arc::new(page), s)).collect(),
+                id: spec.id,
+                tool: spec.tool,
+                paths: spec.paths,
+                relocate: spec.relocate,
+                reader: spec.reader,
+                history: spec.history,
+            });
+        }
+        places
+    }
+
+    /// What a path (`~/…` or absolute) is.
+    #[must_use]
+    pub fn classify(&self, path: &str) -> Option<&Place> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let named = self.by_name.get(name).into_iter().flatten();
+        let mut hit = named.chain(&self.wild).filter(|p| p.matches(path));
+        hit.next().and_then(|p| self.places.get(p.place))
+    }
+
+    /// All places.
+    #[must_use]
+    pub fn all(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The place with this id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Place> {
+        self.places.iter().find(|p| p.id == id)
+    }
+}
+
+impl Pattern {
+    fn matches(&self, path: &str) -> bool {
+        let segments: Vec<&str> = path.split('/').collect();
+        walk(&self.segments, &segments)
+    }
+}
+
+/// `**` stands for any number of segments, also none.
+fn walk(pattern: &[String], path: &[&str]) -> bool {
+    match pattern.split_first() {
+        None => path.is_empty(),
+        Some((first, rest)) if first == "**" => (0..=path.len()).any(|skip| walk(rest, &path[skip..])),
+        Some((first, rest)) => {
+            path.split_first().is_some_and(|(seg, more)| wild(first, seg) && walk(rest, more))
+        }
+    }
+}
+
+/// Whether `text` matches `pattern`, in which `*` stands for any run of characters. Linear: no backtracking beyond
+/// the last star.
+#[must_use]
+pub fn wild(pattern: &str, text: &str) -> bool {
+    let (p, t) = (pattern.as_bytes(), text.as_bytes());
+    let (mut i, mut j, mut star) = (0, 0, None);
+    while j < t.len() {
+        if i < p.len() && p[i] == b'*' {
+            star = Some((i, j));
+            i += 1;
+        } else if i < p.len() && p[i] == t[j] {
+            i += 1;
+            j += 1;
+        } else if let Some((si, sj)) = star {
+            star = Some((si, sj + 1));
+            i = si + 1;
+            j = sj + 1;
+        } else {
+            return false;
+        }
+    }
+    p[i..].iter().all(|b| *b == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::Packs;
+
+    fn matches(pattern: &str, path: &str) -> bool {
+        let segments = pattern.split('/').map(str::to_owned).collect();
+        Pattern { place: 0, segments }.matches(path)
+    }
+
+    #[test]
+    fn stars_stay_within_a_segment() {
+        assert!(matches("~/.aws/sso/cache/*.json", "~/.aws/sso/cache/ab.json"));
+        assert!(!matches("~/.aws/*.json", "~/.aws/sso/cache/ab.json"));
+    }
+
+    #[test]
+    fn double_stars_cross_segments() {
+        assert!(matches("**/.npmrc", "~/.npmrc"));
+        assert!(matches("**/.npmrc", "~/src/a/b/.npmrc"));
+        assert!(matches("~/.config/gcloud/**/adc.json", "~/.config/gcloud/adc.json"));
+        assert!(matches("~/.config/gcloud/**/adc.json", "~/.config/gcloud/legacy/x/adc.json"));
+        assert!(!matches("**/.npmrc", "~/x.npmrc"));
+    }
+
+    #[test]
+    fn wildcards_do_not_backtrack_exponentially() {
+        assert!(!wild(&"*a".repeat(40), &"a".repeat(39)));
+        assert!(wild("a*b*c", "axxbyyc"));
+        assert!(!wild("a*b*c", "axxbyy"));
+    }
+
+    #[test]
+    fn every_place_classifies_its_own_paths() {
+        let places = Places::new(Packs::builtin().places);
+        for place in places.all() {
+            for path in &place.paths {
+                let example = path.replace("**", "some/where").replace('*', "name");
+                let found = places.classify(&example).map(|p| p.id.as_str());
+                assert_eq!(found, Some(place.id.as_str()), "{example} ({path})");
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A secret that cannot be printed, compared in time that tells nothing, or left behind in memory.
+
+use zeroize::Zeroizing;
+
+/// Bytes of a secret. No `Debug`, `Display`, `Serialize` or `Clone`; wiped when dropped.
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes the bytes over.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Secret {
+        Secret(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, for matching and digests only.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What people may see: see [`mask`].
+    #[must_use]
+    pub fn masked(&self, public_prefix: usize) -> String {
+        mask(&self.0, public_prefix)
+    }
+}
+
+/// At most this many characters of a vendor's fixed prefix are shown.
+const PREFIX_SHOWN: usize = 12;
+/// A secret shorter than this shows nothing of its own.
+const LONG: usize = 20;
+/// Characters shown at the end of a long secret, so that two can be told apart.
+const TAIL: usize = 3;
+
+/// Masks a secret: the vendor's fixed prefix (public knowledge, `public_prefix` bytes), then `…`, then the last
+/// three characters of a long one. Nothing of a short one is shown, not even its length.
+#[must_use]
+pub fn mask(secret: &[u8], public_prefix: usize) -> String {
+    let printable = |b: &[u8]| b.iter().all(|c| c.is_ascii_graphic());
+    let prefix = public_prefix.min(PREFIX_SHOWN).min(secret.len());
+    let head = &secret[..prefix];
+    let body = secret.len() - prefix;
+    let tail = if body >= LONG { &secret[secret.len() - TAIL..] } else { &[] };
+    let show = |b: &[u8]| if printable(b) { String::from_utf8_lossy(b).into_owned() } else { String::new() };
+    format!("{}…{}", show(head), show(tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_secrets_show_nothing() {
+        assert_eq!(mask(b"hunter2", 0), "…");
+        assert_eq!(mask(b"correct horse", 0), "…");
+    }
+
+    #[test]
+    fn long_secrets_show_prefix_and_tail() {
+        let token = [b"ghp_".as_slice(), &[b'a'; 33], b"xyz"].concat();
+        assert_eq!(mask(&token, 4), "ghp_…xyz");
+    }
+
+    #[test]
+    fn unprintable_bytes_are_never_shown() {
+        assert_eq!(mask(&[0xff; 40], 4), "…");
+    }
+}

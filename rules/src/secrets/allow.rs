@@ -1,0 +1,149 @@
+//! What only looks like a secret: placeholders, examples, references, test vectors.
+
+use memchr::memmem;
+
+/// Words that no machine-made secret contains and every README does.
+const WORDS: &[&str] = &[
+    "example",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "change-me",
+    "redacted",
+    "your_",
+    "your-",
+    "yourtoken",
+    "insert",
+    "replace",
+    "dummy",
+    "sample",
+    "xxxx",
+    "****",
+    "....",
+    "0000000",
+    "1111111",
+    "aaaaaaa",
+    "todo",
+    "fixme",
+    "lorem",
+    "foobar",
+    "abcdefgh",
+    "abcd1234",
+    "deadbeef",
+    "12345678",
+    "87654321",
+    "secret_here",
+    "token_here",
+    "key_here",
+    "-here",
+    "_here",
+    "not-a-real",
+    "notreal",
+    "test-token",
+    "fake",
+];
+
+/// Why a token is not a secret, judged by itself; `None` when it may be one.
+pub(crate) fn placeholder(secret: &[u8]) -> Option<&'static str> {
+    let lower = secret.to_ascii_lowercase();
+    if let Some(word) = WORDS.iter().find(|w| memmem::find(&lower, w.as_bytes()).is_some()) {
+        return Some(word);
+    }
+    if distinct(secret) * 5 < secret.len().min(30) {
+        return Some("too few different characters");
+    }
+    (run(&lower) >= 8 || sequence(&lower) >= 10).then_some("a keyboard or counting sequence")
+}
+
+/// Whether a value is a reference to a secret kept elsewhere, or code, rather than the secret.
+pub(crate) fn reference(value: &[u8]) -> bool {
+    let v = value.trim_ascii();
+    let starts = |p: &[u8]| v.starts_with(p);
+    let has = |p: &[u8]| memmem::find(v, p).is_some();
+    v.is_empty()
+        || starts(b"$")
+        || starts(b"%")
+        || starts(b"<")
+        || starts(b"{")
+        || starts(b"@")
+        || starts(b"op://")
+        || starts(b"ENC[")
+        || starts(b"enc:")
+        || starts(b"vault:")
+        || starts(b"file:")
+        || starts(b"env:")
+        || starts(b"!")
+        || has(b"${")
+        || has(b"{{")
+        || has(b"$(")
+        || has(b"%(")
+        || has(b"#{")
+        || has(b"process.env")
+        || has(b"os.environ")
+        || has(b"getenv")
+        || has(b"secrets.")
+}
+
+fn distinct(bytes: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    bytes.iter().for_each(|b| seen[usize::from(*b)] = true);
+    seen.iter().filter(|s| **s).count()
+}
+
+/// Longest run of one byte.
+fn run(bytes: &[u8]) -> usize {
+    longest(bytes, |a, b| a == b)
+}
+
+/// Longest stretch in which each byte follows the one before by one, up or down.
+fn sequence(bytes: &[u8]) -> usize {
+    longest(bytes, |a, b| b.wrapping_sub(a) == 1).max(longest(bytes, |a, b| a.wrapping_sub(b) == 1))
+}
+
+fn longest(bytes: &[u8], joined: impl Fn(u8, u8) -> bool) -> usize {
+    let mut best = usize::from(!bytes.is_empty());
+    let mut now = best;
+    for pair in bytes.windows(2) {
+        now = if joined(pair[0], pair[1]) { now + 1 } else { 1 };
+        best = best.max(now);
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders() {
+        for p in [
+            "AKIAIOSFODNN7EXAMPLE",
+            "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
+            "aaaabbbbaaaabbbb",
+        ] {
+            assert!(placeholder(p.as_bytes()).is_some(), "{p}");
+        }
+        for real in ["q9Xv2LmT7bRw4Zc8", "dGhpcyBpcyBub3Q"] {
+            assert!(placeholder(real.as_bytes()).is_none(), "{real}");
+        }
+    }
+
+    #[test]
+    fn references() {
+        for r in [
+            "${TOKEN}",
+            "$TOKEN",
+            "{{ token }}",
+            "op://vault/item",
+            "process.env.TOKEN",
+            "%TOKEN%",
+            "<token>",
+            "$(pass show x)",
+            "",
+        ] {
+            assert!(reference(r.as_bytes()), "{r}");
+        }
+        assert!(!reference(b"hunter2-and-more"));
+    }
+}

@@ -1,0 +1,212 @@
+//! From candidates to hits: the anchored pattern or the named value, then boundaries, entropy, allowances and proof.
+
+use crate::rule::{Grade, Page};
+use crate::secrets::allow;
+use crate::secrets::checksum::Proof;
+use crate::secrets::decode;
+use crate::secrets::entropy::shannon;
+use crate::secrets::judge::{self, Setting};
+use crate::secrets::named::{self, Value};
+use crate::secrets::prefilter::{Prefilter, Waiting};
+use crate::secrets::rules::{Compiled, SecretRule};
+use regex_automata::{Anchored, Input};
+use std::sync::Arc;
+
+/// All secret rules, ready to match.
+pub(crate) struct SecretSet {
+    pub(crate) rules: Vec<SecretRule>,
+    prefilter: Prefilter,
+}
+
+/// A secret in a view.
+pub(crate) struct Hit {
+    pub(crate) page: Arc<Page>,
+    pub(crate) grade: Grade,
+    pub(crate) note: Option<String>,
+    /// The secret's bytes in the searched bytes, or the encoded stretch that holds it.
+    pub(crate) at: (usize, usize),
+    /// The secret, when it had to be decoded and is not at `at`.
+    pub(crate) decoded: Option<zeroize::Zeroizing<Vec<u8>>>,
+    /// Bytes at the secret's start that are public knowledge.
+    pub(crate) shown: usize,
+    /// Wins over another hit of the same grade at the same bytes: a vendor over the generic rule.
+    pub(crate) rank: u8,
+}
+
+impl SecretSet {
+    pub(crate) fn new(rules: Vec<SecretRule>) -> SecretSet {
+        let prefilter = Prefilter::new(&rules);
+        SecretSet { rules, prefilter }
+    }
+
+    /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order.
+    pub(crate) fn hits(&self, bytes: &[u8], setting: Setting) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        self.search(bytes, setting, 0, &mut hits);
+        settle(hits)
+    }
+
+    fn search(&self, bytes: &[u8], setting: Setting, depth: usize, out: &mut Vec<Hit>) {
+        self.plain(bytes, setting, out);
+        if depth >= decode::DEPTH {
+            return;
+        }
+        decode::views(bytes, &mut |view| {
+            let mut inner = Vec::new();
+            self.search(&view.bytes, setting, depth + 1, &mut inner);
+            for mut hit in settle(inner) {
+                let (start, end) = hit.at;
+                hit.decoded.get_or_insert_with(|| zeroize::Zeroizing::new(view.bytes[start..end].to_vec()));
+                hit.at = view.origin;
+                out.push(hit);
+            }
+        });
+    }
+
+    fn plain(&self, bytes: &[u8], setting: Setting, out: &mut Vec<Hit>) {
+        // A name is met many times within one assignment (`token` in `access_token`): parse it once.
+        let mut last: Option<(usize, usize, Option<Value>)> = None;
+        self.prefilter.candidates(bytes, |start, end, waiting: &Waiting| {
+            for (rule, anchor) in &waiting.tokens {
+                if bytes[start..end] == anchor[..] {
+                    self.token(&self.rules[*rule], bytes, start, end, out);
+                }
+            }
+            if waiting.names.is_empty() {
+                return;
+            }
+            let value = match last {
+                Some((s, e, value)) if s == start && e == end => value,
+                _ => named::value(bytes, start, end),
+            };
+            last = Some((start, end, value));
+            if let Some(value) = value {
+                waiting.names.iter().for_each(|r| self.named(&self.rules[*r], bytes, &value, setting, out));
+            }
+        });
+    }
+
+    fn token(&self, rule: &SecretRule, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
+        let Some(compiled) = rule.compiled() else { return };
+        let from = start.saturating_sub(rule.spec.before);
+        let to = (start + compiled.reach.max(end - start) + 1).min(bytes.len());
+        let anchored = if rule.spec.before == 0 { Anchored::Yes } else { Anchored::No };
+        let input = Input::new(bytes).range(from..to).anchored(anchored);
+        let mut captures = compiled.regex.create_captures();
+        compiled.regex.search_captures(&input, &mut captures);
+        let (Some(whole), Some(secret)) = (captures.get_group(0), captures.get_group(compiled.group)) else {
+            return;
+        };
+        if whole.start > start
+            || whole.end < end
+            || !left_edge(bytes, whole.start)
+            || !right_edge(bytes, whole.end)
+        {
+            return;
+        }
+        let shown = rule.spec.shown.unwrap_or(if compiled.group == 0 && whole.start == start {
+            end - start
+        } else {
+            0
+        });
+        self.judge(rule, compiled, bytes, (secret.start, secret.end), shown, out);
+    }
+
+    fn named(&self, rule: &SecretRule, bytes: &[u8], value: &Value, setting: Setting, out: &mut Vec<Hit>) {
+        let secret = &bytes[value.start..value.end];
+        let trimmed =
+            secret.len() - secret.iter().rev().take_while(|b| matches!(b, b'.' | b',' | b':')).count();
+        let end = value.start + if value.quoted { secret.len() } else { trimmed };
+        let Some(compiled) = rule.compiled() else { return };
+        let input = Input::new(&bytes[value.start..end]).anchored(Anchored::Yes);
+        if compiled.regex.search_half(&input).is_none_or(|m| m.offset() != end - value.start) {
+            return;
+        }
+        let value = Value { end, ..*value };
+        if rule.spec.generic && !judge::generic(bytes, &value, setting) {
+            return;
+        }
+        self.judge(rule, compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
+    }
+
+    fn judge(
+        &self,
+        rule: &SecretRule,
+        compiled: &Compiled,
+        bytes: &[u8],
+        at: (usize, usize),
+        shown: usize,
+        out: &mut Vec<Hit>,
+    ) {
+        let secret = &bytes[at.0..at.1];
+        let proof = rule.checksum.map_or(Proof::Unknown, |c| (c.check)(secret));
+        let proved = matches!(proof, Proof::Holds(_));
+        let body = &secret[shown.min(secret.len())..];
+        let dull = || {
+            shannon(secret) < rule.spec.entropy
+                || allow::placeholder(body).is_some()
+                || allow::reference(secret)
+        };
+        let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
+        // A proof outweighs looks: a token whose checksum holds is no placeholder.
+        if proof == Proof::Harmless || (!proved && dull()) || allowed() {
+            return;
+        }
+        let (grade, note) = match proof {
+            Proof::Holds(why) => (Grade::Proved, Some(why.to_owned())),
+            Proof::Fails(why) => (Grade::Guessed, Some(why.to_owned())),
+            Proof::Unknown | Proof::Harmless => (rule.grade(), None),
+        };
+        let rank = if rule.spec.generic { 0 } else { 2 };
+        out.push(Hit { page: Arc::clone(&rule.page), grade, note, at, decoded: None, shown, rank });
+    }
+}
+
+/// Of hits that overlap, the surest stays, then the vendor's, then the longest.
+pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by(|a, b| a.at.0.cmp(&b.at.0).then(b.at.1.cmp(&a.at.1)));
+    let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match kept.last_mut() {
+            Some(last) if hit.at.0 < last.at.1 && !apart(last, &hit) => {
+                let better = (hit.grade, hit.rank, hit.at.1 - hit.at.0)
+                    > (last.grade, last.rank, last.at.1 - last.at.0);
+                if better {
+                    *last = hit;
+                }
+            }
+            _ => kept.push(hit),
+        }
+    }
+    kept
+}
+
+/// Two different secrets decoded from one stretch (a base64 of a whole file) do not compete.
+fn apart(a: &Hit, b: &Hit) -> bool {
+    match (&a.decoded, &b.decoded) {
+        (Some(x), Some(y)) => a.at == b.at && x[..] != y[..],
+        _ => false,
+    }
+}
+
+/// Whether a token may begin at `at`: not in the middle of a word, unless the word is an escape sequence.
+fn left_edge(bytes: &[u8], at: usize) -> bool {
+    let before = |n: usize| at.checked_sub(n).map(|i| bytes[i]);
+    let hex = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_hexdigit());
+    match before(1) {
+        None => true,
+        Some(b) if !b.is_ascii_alphanumeric() => true,
+        Some(b'n' | b'r' | b't' | b'b' | b'f' | b'0') if before(2) == Some(b'\\') => true,
+        _ if hex(before(1)) && hex(before(2)) => {
+            before(3) == Some(b'%')
+                || (before(3) == Some(b'x') && before(4) == Some(b'\\'))
+                || (before(5) == Some(b'u') && before(6) == Some(b'\\'))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a token may end at `at`.
+fn right_edge(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_')
+}

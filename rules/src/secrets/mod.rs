@@ -1,0 +1,12 @@
+//! Secret rules: prefilter, match, judge, grade. Decoders turn encoded stretches into further views.
+
+pub(crate) mod allow;
+pub(crate) mod checksum;
+pub(crate) mod decode;
+pub(crate) mod entropy;
+pub(crate) mod judge;
+pub(crate) mod matcher;
+pub(crate) mod named;
+pub(crate) mod prefilter;
+pub(crate) mod rules;
+pub mod stream;

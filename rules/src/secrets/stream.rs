@@ -1,0 +1,137 @@
+//! Searches a file of any size window by window, in memory that does not depend on it.
+
+use crate::engine::Cx;
+use crate::finding::{Finding, Location};
+use crate::fingerprint::Subject;
+use crate::rule::Kind;
+use crate::secret::mask;
+use crate::secrets::decode::utf16::{self, Offsets, Order};
+use crate::secrets::judge::Setting;
+use crate::secrets::matcher::{Hit, SecretSet};
+use crate::settings::entry::Lines;
+
+/// Bytes at the end of a window that are judged with the next one, so that nothing is cut in two.
+pub const CARRY: usize = 64 * 1024;
+/// Bytes before a window's first fresh one that give context (a name before its value).
+const LEAD: usize = 1024;
+
+/// The state between windows of one file.
+pub struct Stream<'a> {
+    set: &'a SecretSet,
+    setting: Setting,
+    order: Option<Order>,
+    /// Offset in the file of the window's first byte.
+    base: u64,
+    /// Line of the window's first byte.
+    line: u64,
+    /// Bytes at the window's start that an earlier window has judged.
+    judged: usize,
+    /// Findings silenced by a marker on their line.
+    pub silenced: u64,
+}
+
+impl<'a> Stream<'a> {
+    pub(crate) fn new(set: &'a SecretSet, setting: Setting) -> Stream<'a> {
+        Stream { set, setting, order: None, base: 0, line: 1, judged: 0, silenced: 0 }
+    }
+
+    /// Judges a window. The first begins at the file's start; each next one must begin with the last
+    /// `keep(window.len())` bytes of the one before. `last` when the file ends with it.
+    pub fn window(&mut self, window: &[u8], last: bool, cx: &Cx<'_>) -> Vec<Finding> {
+        self.with_hits(window, last, cx, |_| Vec::new())
+    }
+
+    /// How many bytes of a window of this length to hand in again at the next one's start.
+    #[must_use]
+    pub fn keep(len: usize) -> usize {
+        // Even, so that UTF-16 stays in step.
+        (CARRY + LEAD).min(len) & !1
+    }
+
+    /// As [`Stream::window`], with further hits in the same bytes (or transcoded ones) from elsewhere.
+    pub(crate) fn with_hits(
+        &mut self,
+        window: &[u8],
+        last: bool,
+        cx: &Cx<'_>,
+        more: impl FnOnce(&[u8]) -> Vec<Hit>,
+    ) -> Vec<Finding> {
+        if self.base == 0 {
+            self.order = utf16::detect(window);
+        }
+        let judged_to = if last { window.len() } else { window.len().saturating_sub(CARRY) };
+        let found = match self.order {
+            None => self.search(window, &mut |offset| offset, (self.judged, judged_to), cx, more),
+            Some(order) => {
+                let text = utf16::transcode(window, order);
+                let mark = if self.base == 0 && matches!(window, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+                    2
+                } else {
+                    0
+                };
+                let mut offsets = Offsets::new(&text, mark);
+                self.search(&text, &mut |offset| offsets.file(offset), (self.judged, judged_to), cx, more)
+            }
+        };
+        let keep = Self::keep(window.len());
+        let passed = window.len() - keep;
+        self.line += memchr::memchr_iter(b'\n', &window[..passed]).count() as u64;
+        self.base += passed as u64;
+        self.judged = judged_to.saturating_sub(passed);
+        found
+    }
+
+    /// `range` is in file bytes of the window; `file` turns rising offsets of `bytes` into those.
+    fn search(
+        &mut self,
+        bytes: &[u8],
+        file: &mut dyn FnMut(usize) -> usize,
+        range: (usize, usize),
+        cx: &Cx<'_>,
+        more: impl FnOnce(&[u8]) -> Vec<Hit>,
+    ) -> Vec<Finding> {
+        let mut hits = self.set.hits(bytes, self.setting);
+        let extra = more(bytes);
+        if !extra.is_empty() {
+            hits.extend(extra);
+            hits = crate::secrets::matcher::settle(hits);
+        }
+        let mut lines = Lines::new(bytes);
+        let mut found = Vec::new();
+        for hit in hits {
+            let start = file(hit.at.0);
+            if start < range.0 || start >= range.1.max(1) {
+                continue;
+            }
+            if cx.switched_off(&hit.page) {
+                continue;
+            }
+            if crate::ignore::silenced(bytes, hit.at) {
+                self.silenced += 1;
+                continue;
+            }
+            let line = lines.line(hit.at.0);
+            let column = hit.at.0 - memchr::memrchr(b'\n', &bytes[..hit.at.0]).map_or(0, |i| i + 1) + 1;
+            let end = file(hit.at.1);
+            let span = hit.decoded.is_none().then_some((self.base + start as u64, self.base + end as u64));
+            let at = Location { line: self.line + line - 1, column: column as u64, span };
+            found.push(finding(hit, bytes, at, cx));
+        }
+        found
+    }
+}
+
+fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
+    let secret = hit.decoded.as_deref().map_or(&bytes[hit.at.0..hit.at.1], Vec::as_slice);
+    Finding {
+        id: cx.ids.id(&Subject::Secret(secret)),
+        kind: Kind::Secret,
+        severity: hit.page.severity,
+        grade: Some(hit.grade),
+        preview: mask(secret, hit.shown),
+        note: hit.note,
+        path: None,
+        at,
+        page: hit.page,
+    }
+}

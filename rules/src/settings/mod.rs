@@ -1,0 +1,8 @@
+//! Setting rules: typed readers yield entries, data decides which values are risky.
+
+pub mod entry;
+pub mod predicate;
+pub(crate) mod readers;
+pub(crate) mod rules;
+
+pub use readers::{Reader, reader};

@@ -1,0 +1,321 @@
+//! Examples made at test time, homes written as text, and the tests that every rule carries.
+//!
+//! The repository holds no string that a scanner would flag: examples are written with `{{…}}` and filled in from a
+//! seed. `{{alnum:36}}` is 36 letters and digits; the other alphabets are `upper`, `lower`, `letters`, `digits`, `hex`,
+//! `HEX`, `base32`, `base64`, `base64url`, and `upnum` (capitals and digits). `{{pem:KIND}}` is a made-up but parsable
+//! key block and `{{jwt}}` a signed-looking token.
+
+use crate::engine::{Cx, Engine};
+use crate::facts::{Fact, Facts, FileKind, Meta};
+use crate::finding::{Finding, Report};
+use crate::fingerprint::Fingerprinter;
+use crate::pack::{PackError, Packs};
+use crate::place::Place;
+use crate::policy::Policy;
+use crate::rule::{Grade, Profile};
+use crate::secrets::rules::SecretRule;
+use crate::target::Target;
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+mod made;
+
+pub use made::fill;
+
+/// A home written as text: files by path (`~/…` or absolute), their modes, variables.
+#[derive(Default)]
+pub struct Home {
+    files: BTreeMap<String, (Vec<u8>, u32)>,
+    env: BTreeMap<String, String>,
+}
+
+impl Home {
+    /// Adds a file with mode 0600.
+    #[must_use]
+    pub fn file(self, path: &str, text: &str) -> Home {
+        self.file_mode(path, text.as_bytes(), 0o600)
+    }
+
+    /// Adds a file.
+    #[must_use]
+    pub fn file_mode(mut self, path: &str, bytes: &[u8], mode: u32) -> Home {
+        self.files.insert(path.to_owned(), (bytes.to_vec(), mode));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn var(mut self, name: &str, value: &str) -> Home {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Scans one of its files as the place that its path is.
+    #[must_use]
+    pub fn scan(&self, engine: &Engine, path: &str) -> Report {
+        let (bytes, mode) = self.files.get(path).cloned().unwrap_or_default();
+        let meta =
+            Some(Meta { mode, own: true, root: false, kind: FileKind::File, size: bytes.len() as u64 });
+        scan(engine, &Target { path, place: engine.places().classify(path), bytes: &bytes, meta }, self)
+    }
+
+    /// Runs the checks that look at the machine as a whole.
+    #[must_use]
+    pub fn scan_home(&self, engine: &Engine) -> Report {
+        let (ids, policy) = (ids(), strict());
+        engine.scan_home(&Cx { ids: &ids, facts: self, policy: &policy })
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        self.tilde(path)
+    }
+}
+
+/// The home directory that a [`Home`] pretends to be.
+pub const HOME: &str = "/home/dev";
+
+impl Facts for Home {
+    fn stat(&self, path: &str) -> Fact<Meta> {
+        let path = self.absolute(path);
+        let meta = |mode, kind, size| {
+            Fact::Known(Meta { mode, own: path.starts_with('~'), root: !path.starts_with('~'), kind, size })
+        };
+        if let Some((bytes, mode)) = self.files.get(&path) {
+            let kind = if path.ends_with('/') { FileKind::Dir } else { FileKind::File };
+            return meta(*mode, kind, bytes.len() as u64);
+        }
+        let dir = format!("{}/", path.trim_end_matches('/'));
+        if let Some((_, mode)) = self.files.get(&dir) {
+            return meta(*mode, FileKind::Dir, 0);
+        }
+        if self.files.keys().any(|f| f.starts_with(&dir)) {
+            meta(0o755, FileKind::Dir, 0)
+        } else {
+            Fact::Absent
+        }
+    }
+
+    fn read(&self, path: &str) -> Fact<Vec<u8>> {
+        self.files.get(&self.absolute(path)).map_or(Fact::Absent, |(bytes, _)| Fact::Known(bytes.clone()))
+    }
+
+    fn list(&self, path: &str) -> Fact<Vec<String>> {
+        let dir = format!("{}/", self.absolute(path).trim_end_matches('/'));
+        let mut names: Vec<String> = self
+            .files
+            .keys()
+            .filter_map(|f| f.strip_prefix(&dir))
+            .map(|rest| rest.split('/').next().unwrap_or(rest).to_owned())
+            .collect();
+        names.sort();
+        names.dedup();
+        names.retain(|n| !n.is_empty());
+        if names.is_empty() { Fact::Absent } else { Fact::Known(names) }
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    fn tilde(&self, path: &str) -> String {
+        match path.strip_prefix(HOME) {
+            Some("") => "~".to_owned(),
+            Some(rest) if rest.starts_with('/') => format!("~{rest}"),
+            _ => path.to_owned(),
+        }
+    }
+}
+
+fn ids() -> Fingerprinter {
+    Fingerprinter::new(|| Zeroizing::new([7; 32]))
+}
+
+fn strict() -> Policy {
+    Policy { profile: Profile::Strict, ..Policy::default() }
+}
+
+/// Scans a target with every rule on.
+#[must_use]
+pub fn scan(engine: &Engine, target: &Target<'_>, facts: &dyn Facts) -> Report {
+    let (ids, policy) = (ids(), strict());
+    engine.scan(target, &Cx { ids: &ids, facts, policy: &policy })
+}
+
+/// One example that did not do what it should.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// The rule.
+    pub rule: String,
+    /// Which example and what happened instead.
+    pub why: String,
+}
+
+/// Runs the examples and counter-examples of every rule of one pack, among the built-in rules.
+///
+/// Returns how many examples ran, what failed, and the rules that could not be read.
+#[must_use]
+pub fn check_pack(name: &str, text: &str) -> (usize, Vec<Failure>, Vec<PackError>) {
+    let mut own = Packs::default();
+    own.add(name, text);
+    let mut all = Packs::default();
+    all.add(name, text);
+    // The rules under test come first: a rule that is already built in is replaced by its newer text.
+    for (_, builtin, body) in crate::pack::builtin_texts() {
+        all.add(builtin, body);
+    }
+    all.errors.clear();
+    let (engine, _) = Engine::new(all);
+    let mut test = Tester { engine, ran: 0, failures: Vec::new() };
+    test.secrets(&own);
+    test.settings(&own);
+    test.places(&own);
+    (test.ran, test.failures, own.errors)
+}
+
+struct Tester {
+    engine: Engine,
+    ran: usize,
+    failures: Vec<Failure>,
+}
+
+impl Tester {
+    fn fail(&mut self, rule: &str, why: impl Into<String>) {
+        self.failures.push(Failure { rule: rule.to_owned(), why: why.into() });
+    }
+
+    fn findings(&mut self, place: Option<&str>, path: &str, bytes: &[u8]) -> Vec<Finding> {
+        self.ran += 1;
+        let place: Option<&Place> = place.and_then(|id| self.engine.places().by_id(id));
+        scan(&self.engine, &Target { path, place, bytes, meta: None }, &Home::default()).findings
+    }
+
+    fn secrets(&mut self, own: &Packs) {
+        for (page, spec) in &own.secrets {
+            let rule = SecretRule::new(page.clone(), spec.clone());
+            if let Some(why) = rule.error() {
+                self.fail(&page.id, why);
+                continue;
+            }
+            if spec.examples.is_empty() {
+                self.fail(&page.id, "field `examples`: a rule without an example is untested");
+            }
+            for (i, example) in spec.examples.iter().enumerate() {
+                let made = made::mended(&rule, &fill(example, &page.id));
+                let found = self.findings(None, "example.txt", &made);
+                let hit = found.iter().find(|f| f.page.id == page.id);
+                match hit {
+                    None => self.fail(&page.id, format!("example {}: not found{}", i + 1, others(&found))),
+                    Some(f) if made::mends(&rule) && f.grade != Some(Grade::Proved) => {
+                        self.fail(
+                            &page.id,
+                            format!("example {}: found, but its checksum does not hold", i + 1),
+                        );
+                    }
+                    Some(_) => {}
+                }
+                self.masked(&page.id, &made, &found);
+            }
+            for (i, example) in spec.counter_examples.iter().enumerate() {
+                let found = self.findings(None, "example.txt", fill(example, &page.id).as_bytes());
+                if found.iter().any(|f| f.page.id == page.id) {
+                    self.fail(&page.id, format!("counter-example {}: found", i + 1));
+                }
+            }
+        }
+    }
+
+    /// A preview must not hold more of a secret than its mask allows.
+    fn masked(&mut self, rule: &str, text: &[u8], found: &[Finding]) {
+        for finding in found {
+            let Some((start, end)) = finding.at.span else { continue };
+            let secret = &text[start as usize..end as usize];
+            let leaks =
+                secret.len() > 8 && finding.preview.as_bytes().windows(secret.len()).any(|w| w == secret);
+            if leaks {
+                self.fail(rule, "the preview shows the secret");
+            }
+        }
+    }
+
+    fn settings(&mut self, own: &Packs) {
+        for (page, spec) in &own.settings {
+            if crate::settings::reader(&spec.reader).is_none() {
+                self.fail(&page.id, format!("field `reader`: there is no reader `{}`", spec.reader));
+                continue;
+            }
+            for why in spec.risky.iter().filter_map(crate::settings::predicate::Predicate::error) {
+                self.fail(&page.id, format!("field `risky`: {why}"));
+            }
+            let place = spec.places.first().cloned().or_else(|| self.place_of(&spec.reader));
+            self.examples(&page.id, place.as_deref(), &spec.examples, &spec.counter_examples);
+        }
+    }
+
+    fn places(&mut self, own: &Packs) {
+        for (place, secrets) in &own.places {
+            if let Some(name) = place.reader.as_deref().filter(|r| crate::settings::reader(r).is_none()) {
+                self.fail(&place.id, format!("field `reader`: there is no reader `{name}`"));
+            }
+            for (page, spec) in secrets {
+                self.examples(&page.id, Some(&place.id), &spec.examples, &spec.counter_examples);
+            }
+        }
+    }
+
+    fn place_of(&self, reader: &str) -> Option<String> {
+        let read = |p: &&Place| p.reader.as_deref() == Some(reader);
+        self.engine.places().all().iter().find(read).map(|p| p.id.clone())
+    }
+
+    /// Runs files at a place: each example must yield exactly this rule, each counter-example must not.
+    fn examples(&mut self, rule: &str, place: Option<&str>, examples: &[String], counter: &[String]) {
+        if examples.is_empty() {
+            self.fail(rule, "field `examples`: a rule without an example is untested");
+        }
+        for (i, example) in examples.iter().enumerate() {
+            let found = self.findings(place, "~/example", fill(example, rule).as_bytes());
+            if !found.iter().any(|f| f.page.id == rule) {
+                self.fail(rule, format!("example {}: not found{}", i + 1, others(&found)));
+            }
+        }
+        for (i, example) in counter.iter().enumerate() {
+            let found = self.findings(place, "~/example", fill(example, rule).as_bytes());
+            if found.iter().any(|f| f.page.id == rule) {
+                self.fail(rule, format!("counter-example {}: found", i + 1));
+            }
+        }
+    }
+}
+
+fn others(found: &[Finding]) -> String {
+    let names: Vec<&str> = found.iter().map(|f| f.page.id.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("; found instead: {}", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_rule_passes_its_own_tests() {
+        let mut failures = Vec::new();
+        let mut ran = 0;
+        for (_, name, text) in crate::pack::builtin_texts() {
+            let (count, failed, errors) = check_pack(name, text);
+            ran += count;
+            failures.extend(failed.into_iter().map(|f| format!("{name}: {}: {}", f.rule, f.why)));
+            failures.extend(errors.iter().map(ToString::to_string));
+        }
+        assert!(failures.is_empty(), "{} of {ran}:\n{}", failures.len(), failures.join("\n"));
+        assert!(ran > 0);
+    }
+
+    #[test]
+    fn a_broken_example_is_told() {
+        let text = "[[secret]]\nid = \"acme-token\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\nanchors = [\"acme_\"]\npattern = 'acme_[0-9]{20}'\nexamples = [\"acme_{{lower:20}}\"]\ncounter_examples = [\"acme_{{digits:20}}\"]\n";
+        let (ran, failures, errors) = check_pack("own.toml", text);
+        assert_eq!((ran, errors.len()), (2, 0));
+        let why: Vec<&str> = failures.iter().map(|f| f.why.as_str()).collect();
+        assert_eq!(why, ["example 1: not found", "counter-example 1: found"]);
+    }
+}
