@@ -2,10 +2,10 @@
 
 use crate::place::wild;
 use crate::rule::{Page, Profile};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The rules part of a configuration.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// `strict` adds hardening rules that most homes do not follow.

@@ -1,0 +1,3 @@
+//! The only reader of the operating system. Regular files only, no links out of the home, everything capped.
+
+pub mod files;
