@@ -214,6 +214,7 @@ impl Engine {
             grade: None,
             preview: redact::line(&self.secrets, &found.preview),
             note: None,
+            key: found.setting,
             path: found.path,
             at: found.at,
         }

@@ -30,6 +30,8 @@ pub struct Finding {
     pub grade: Option<Grade>,
     /// Masked: never holds a secret.
     pub preview: String,
+    /// The setting's key, for commands that change it; empty for other kinds.
+    pub key: String,
     /// Evidence in words, for example `checksum holds` or `the checksum does not hold`.
     pub note: Option<String>,
     /// The file, when it is not the target itself (an included file), as `~/…`.
