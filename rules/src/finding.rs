@@ -56,6 +56,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What could not be examined.
     pub problems: Vec<Problem>,
+    /// What was found depends on other files too (includes): the file must be judged again even when unchanged.
+    pub depends: bool,
     /// How many findings inline markers silenced.
     pub silenced: u64,
 }
