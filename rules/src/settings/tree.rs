@@ -2,7 +2,6 @@
 //! recursion and with limits, because a file may be made to be read badly.
 
 use crate::settings::entry::{Entry, Lines, Read};
-use std::fmt::Write as _;
 
 /// Deepest nesting that is read. People write five levels, generators twenty.
 pub(crate) const DEPTH: usize = 100;
@@ -55,6 +54,22 @@ impl<'a> Tree<'a> {
         self.path.truncate(self.open.last().map_or(0, |l| l.path));
     }
 
+    /// Closes the innermost level, but never the outermost.
+    pub(crate) fn close_keeping_one(&mut self) {
+        if self.open.len() > 1 {
+            self.close();
+        }
+    }
+
+    /// Keeps a value whose key is the path of the level itself, as text in an XML element has.
+    pub(crate) fn own_value(&mut self, value: &str, span: (usize, usize)) -> bool {
+        if self.path.is_empty() {
+            return true;
+        }
+        let key = self.path.clone();
+        self.push(key, value, span)
+    }
+
     /// Whether what comes next is a key: inside a map that has no key waiting.
     pub(crate) fn wants_key(&self) -> bool {
         self.open.last().is_some_and(|l| l.next.is_none() && l.key.is_none())
@@ -82,12 +97,16 @@ impl<'a> Tree<'a> {
     /// Keeps a value. `false` when there are too many.
     pub(crate) fn value(&mut self, value: &str, span: (usize, usize)) -> bool {
         let Some(name) = self.name() else { return true };
+        let mut key = self.path.clone();
+        join(&mut key, &name);
+        self.push(key, value, span)
+    }
+
+    fn push(&mut self, key: String, value: &str, span: (usize, usize)) -> bool {
         if self.read.entries.len() >= ENTRIES {
             self.problem(span.0, "too many values; the rest was not read");
             return false;
         }
-        let mut key = self.path.clone();
-        join(&mut key, &name);
         let line = self.lines.line(span.0);
         self.read.entries.push(Entry { key, value: value.to_owned(), scope: String::new(), line, span });
         true
@@ -117,12 +136,15 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Appends a name to a path.
+/// Appends a name to a path, as far as there is room.
 pub(crate) fn join(path: &mut String, name: &str) {
-    let dot = if path.is_empty() { "" } else { "." };
-    let room = PATH.saturating_sub(path.len() + dot.len());
+    let dot = usize::from(!path.is_empty());
+    let room = PATH.saturating_sub(path.len() + dot);
     let cut = (0..=name.len().min(room)).rev().find(|i| name.is_char_boundary(*i)).unwrap_or(0);
-    let _ = write!(path, "{dot}{}", &name[..cut]);
+    if dot > 0 && room > 0 {
+        path.push('.');
+    }
+    path.push_str(&name[..cut]);
 }
 
 #[cfg(test)]

@@ -36,6 +36,9 @@ fn read(bytes: &[u8]) -> Read {
     read
 }
 
+/// Longest quoted word.
+const WORD: usize = 1024;
+
 struct Words<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -53,7 +56,8 @@ impl Words<'_> {
             self.at += memchr::memchr(b'\n', &self.bytes[self.at..])?;
         }
         let rest = &self.bytes[self.at..];
-        let line = &rest[..rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()).min(4096)];
+        let line = &rest[..rest.len().min(WORD)];
+        let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
         if let Some(mark) = line.first().filter(|b| matches!(b, b'"' | b'\''))
             && let Some(close) = memchr::memchr(*mark, &line[1..])
         {

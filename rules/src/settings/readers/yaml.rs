@@ -165,7 +165,16 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let read = read("[".repeat(50_000).as_bytes());
-        assert!(read.problems[0].contains("nested too deeply"), "{:?}", read.problems);
+        let flow = "[".repeat(200) + &"]".repeat(200);
+        for text in [flow, "- ".repeat(50_000)] {
+            let read = read(text.as_bytes());
+            assert!(read.problems[0].contains("nested too deeply"), "{:?}", read.problems);
+        }
+    }
+
+    #[test]
+    fn a_long_flow_is_read_in_linear_time() {
+        let text = format!("{{{}}}", "\"ä\": [1, 2], b: {c: d}, ".repeat(20_000));
+        assert_eq!(read(text.as_bytes()).entries.len(), 60_000);
     }
 }
