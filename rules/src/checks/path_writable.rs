@@ -35,7 +35,10 @@ fn run(facts: &dyn Facts) -> Vec<Found> {
             let shown = facts.tilde(entry);
             let directory = entry.starts_with('/') || entry.starts_with('~');
             found.push(Found {
-                preview: format!("PATH has {} ({why})", if entry.is_empty() { "an empty entry" } else { &shown }),
+                preview: format!(
+                    "PATH has {} ({why})",
+                    if entry.is_empty() { "an empty entry" } else { &shown }
+                ),
                 key: shown.clone(),
                 path: directory.then_some(shown),
                 ..Found::default()
@@ -61,8 +64,9 @@ fn risky(entry: &str, facts: &dyn Facts) -> Option<&'static str> {
     if meta.kind != FileKind::Dir {
         return None;
     }
-    let within = |dir: &&str| entry.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if TEMPORARY.iter().any(|dir| within(dir)) {
+    let within =
+        |dir: &&str| entry.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if TEMPORARY.iter().any(within) {
         return Some("a temporary directory");
     }
     open_to_others(&meta).then_some("others may write it")
@@ -107,12 +111,16 @@ mod tests {
             .var("PATH", &format!("{HOME}/open:{HOME}/open/:/opt/shared"))
             .file_mode("~/open/", b"", 0o777)
             .file_mode("/opt/shared/", b"", 0o1777);
-        assert_eq!(found(home), ["PATH has ~/open (others may write it)", "PATH has /opt/shared (others may write it)"]);
+        assert_eq!(
+            found(home),
+            ["PATH has ~/open (others may write it)", "PATH has /opt/shared (others may write it)"]
+        );
     }
 
     #[test]
     fn an_ordinary_path_is_fine() {
-        let path = format!("{HOME}/.local/bin:{HOME}/.cargo/bin:/usr/local/bin:/usr/bin:/gone:/mnt/c/Windows");
+        let path =
+            format!("{HOME}/.local/bin:{HOME}/.cargo/bin:/usr/local/bin:/usr/bin:/gone:/mnt/c/Windows");
         let home = Home::default()
             .var("PATH", &path)
             .file_mode("~/.local/bin/", b"", 0o775)

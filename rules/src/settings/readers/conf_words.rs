@@ -25,7 +25,13 @@ fn read(bytes: &[u8]) -> Read {
             continue;
         }
         let at = at + indent;
-        read.entries.push(Entry { key, value, scope: scope.clone(), line: number, span: (at + from, at + to) });
+        read.entries.push(Entry {
+            key,
+            value,
+            scope: scope.clone(),
+            line: number,
+            span: (at + from, at + to),
+        });
     }
     read
 }
@@ -54,7 +60,8 @@ mod tests {
     fn the_first_word_is_the_key() {
         let text = "defaults\nauth on\naccount work\n  password  \"q w\"\nPass x y\n# no\nset imap_pass=\"z\"\nset smtp_pass = 'u'\nset mark\n";
         let read = read(text.as_bytes());
-        let found: Vec<String> = read.entries.iter().map(|e| format!("{}|{}|{}", e.scope, e.key, e.value)).collect();
+        let found: Vec<String> =
+            read.entries.iter().map(|e| format!("{}|{}|{}", e.scope, e.key, e.value)).collect();
         assert_eq!(
             found,
             [

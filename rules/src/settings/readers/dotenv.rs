@@ -43,7 +43,8 @@ fn assignment(line: &[u8]) -> Option<(&[u8], usize)> {
         let (blank, rest) = trim(rest);
         ("export".len() + blank, rest)
     });
-    let name = body.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
+    let name =
+        body.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
     let (gap, rest) = trim(&body[name..]);
     let link = matches!(rest.first(), Some(b'=')) || (gap == 0 && rest.starts_with(b": "));
     (name > 0 && link).then(|| (&body[..name], indent + blank + name + gap + 1))

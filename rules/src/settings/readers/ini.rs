@@ -56,7 +56,8 @@ fn key(section: &str, name: &[u8]) -> String {
 
 /// Whether an indented line is a setting of its own: a plain name, then `=`.
 fn assigns(body: &[u8]) -> bool {
-    let name = body.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
+    let name =
+        body.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
     name > 0 && trim(&body[name..]).1.starts_with(b"=")
 }
 
@@ -111,7 +112,9 @@ mod tests {
     #[test]
     fn indented_lines_go_on_or_stand_alone() {
         assert_eq!(
-            keys("[global]\ntrusted-host =\n    a.example\n    https://b.example/\n[c]\n  user = x\n  password = y\n"),
+            keys(
+                "[global]\ntrusted-host =\n    a.example\n    https://b.example/\n[c]\n  user = x\n  password = y\n"
+            ),
             [
                 pair("global.trusted-host", ""),
                 pair("global.trusted-host", "a.example"),

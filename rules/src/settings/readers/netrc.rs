@@ -14,9 +14,9 @@ fn read(bytes: &[u8]) -> Read {
     while let Some((start, end)) = words.next_word(true) {
         match &bytes[start..end] {
             b"machine" => {
-                scope = words.next_word(false).map_or_else(String::new, |(s, e)| {
-                    format!("machine {}", text(&bytes[s..e]))
-                });
+                scope = words
+                    .next_word(false)
+                    .map_or_else(String::new, |(s, e)| format!("machine {}", text(&bytes[s..e])));
             }
             b"default" => "default".clone_into(&mut scope),
             b"macdef" => words.skip_macro(),

@@ -71,7 +71,8 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
 }
 
 /// Words that come before what a statement does.
-const LEAD: &[&[u8]] = &[b"then", b"do", b"else", b"{", b"(", b"if", b"elif", b"and", b"or", b"builtin", b"command"];
+const LEAD: &[&[u8]] =
+    &[b"then", b"do", b"else", b"{", b"(", b"if", b"elif", b"and", b"or", b"builtin", b"command"];
 /// Words that assign to what follows them.
 const ASSIGN: &[&[u8]] = &[b"export", b"declare", b"typeset", b"readonly"];
 
@@ -95,7 +96,8 @@ fn settings(bytes: &[u8], words: &[Span], found: &mut dyn FnMut(String, Span)) {
     } else if first == b"alias" {
         alias(bytes, args, found);
     } else if first == b"set" && fish(at(1), flags, args.first().map(|w| &bytes[w.0..w.1])) {
-        if let (Some(name), Some(span)) = (args.first(), (args.len() > 1).then(|| rest(2 + flags)).flatten()) {
+        if let (Some(name), Some(span)) = (args.first(), (args.len() > 1).then(|| rest(2 + flags)).flatten())
+        {
             variable(&bytes[name.0..name.1], span);
         }
     } else if first == b"setenv" && words.len() > 2 && is_name(at(1)) {
@@ -103,7 +105,9 @@ fn settings(bytes: &[u8], words: &[Span], found: &mut dyn FnMut(String, Span)) {
             variable(at(1), span);
         }
     } else if first == b"SETUVAR" {
-        if let Some((word, colon)) = args.first().and_then(|w| Some((w, memchr::memchr(b':', &bytes[w.0..w.1])?))) {
+        if let Some((word, colon)) =
+            args.first().and_then(|w| Some((w, memchr::memchr(b':', &bytes[w.0..w.1])?)))
+        {
             variable(&bytes[word.0..word.0 + colon], (word.0 + colon + 1, word.1));
         }
     } else if is_name(first) && (at(1).starts_with(b"DEFAULT=") || at(1).starts_with(b"OVERRIDE=")) {
@@ -185,7 +189,10 @@ impl Lexer<'_> {
                 }
                 b'\\' if self.bytes.get(self.at + 1) == Some(&b'\n') => self.at += 2,
                 b if b.is_ascii_whitespace() => self.at += 1,
-                b'#' => self.at += memchr::memchr(b'\n', &self.bytes[self.at..]).unwrap_or(self.bytes.len() - self.at),
+                b'#' => {
+                    self.at +=
+                        memchr::memchr(b'\n', &self.bytes[self.at..]).unwrap_or(self.bytes.len() - self.at)
+                }
                 _ => {
                     let start = self.at;
                     self.word();
@@ -248,8 +255,12 @@ impl Lexer<'_> {
         };
         let mut mark = clean(mark);
         if mark.is_empty() {
-            let from = self.at + self.bytes[self.at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
-            let end = self.bytes[from..].iter().position(u8::is_ascii_whitespace).map_or(self.bytes.len(), |n| from + n);
+            let from =
+                self.at + self.bytes[self.at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+            let end = self.bytes[from..]
+                .iter()
+                .position(u8::is_ascii_whitespace)
+                .map_or(self.bytes.len(), |n| from + n);
             mark = clean(&self.bytes[from..end]);
         }
         if !mark.is_empty() {
@@ -324,7 +335,16 @@ mod tests {
     #[test]
     fn variables_of_posix_shells() {
         let text = "# export NO=1\nexport A=b C=\"d e\" # c\nD='f g'\ndeclare -x E=1; F=2\nif true; then export G=h; fi\n[ -d x ] && PATH=\"$HOME/bin:$PATH\"\nexport PATH\nI=1 make\nJ+=:k\n";
-        let want = ["env.A|b", "env.C|d e", "env.D|f g", "env.E|1", "env.F|2", "env.G|h", "env.PATH|$HOME/bin:$PATH", "env.J|:k"];
+        let want = [
+            "env.A|b",
+            "env.C|d e",
+            "env.D|f g",
+            "env.E|1",
+            "env.F|2",
+            "env.G|h",
+            "env.PATH|$HOME/bin:$PATH",
+            "env.J|:k",
+        ];
         assert_eq!(found(text), want);
     }
 

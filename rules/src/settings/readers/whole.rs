@@ -14,7 +14,13 @@ fn read(bytes: &[u8]) -> Read {
     if !body.is_empty() && body.len() <= LONGEST {
         let line = 1 + memchr::memchr_iter(b'\n', &bytes[..start]).count() as u64;
         let span = (start, start + body.len());
-        read.entries.push(Entry { key: "content".to_owned(), value: text(body), line, span, ..Entry::default() });
+        read.entries.push(Entry {
+            key: "content".to_owned(),
+            value: text(body),
+            line,
+            span,
+            ..Entry::default()
+        });
     }
     read
 }
