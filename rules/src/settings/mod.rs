@@ -4,5 +4,6 @@ pub mod entry;
 pub mod predicate;
 pub(crate) mod readers;
 pub(crate) mod rules;
+pub(crate) mod tree;
 
 pub use readers::{Reader, reader};
