@@ -11,11 +11,11 @@ const LABEL: usize = 40;
 const SMALLEST: usize = 32;
 
 /// A PEM block of a private key.
-pub(crate) struct Block<'a> {
+pub(super) struct Block<'a> {
     /// The words between the dashes, for example `RSA PRIVATE KEY`.
-    pub(crate) label: &'a [u8],
+    pub(super) label: &'a [u8],
     /// What is between header and footer.
-    pub(crate) body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 /// The first private key block, closed by a footer.

@@ -8,8 +8,6 @@ mod openssh;
 mod putty;
 mod wire;
 
-pub(crate) use armor::Block;
-
 use memchr::memmem;
 
 /// A private key.
