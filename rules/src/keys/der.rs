@@ -11,6 +11,11 @@ const SEQUENCE: u8 = 0x30;
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
 
+/// Every private key is a sequence of more than a few bytes.
+pub(super) fn begins(body: &[u8]) -> bool {
+    matches!(body, [SEQUENCE, 0x20..=0x7f | 0x81..=0x84, ..])
+}
+
 /// Reads a body by what its label promises.
 pub(super) fn parse(label: &[u8], body: &[u8]) -> Result<Key, NoKey> {
     let public = match label {

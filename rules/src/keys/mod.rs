@@ -50,7 +50,7 @@ pub(crate) struct Public {
 /// Why a block is no key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NoKey {
-    /// Nothing of a key is in it: `…`, `<your key>`, an empty body.
+    /// Nothing of a key is in it: `…`, `<your key>`, an empty body, noise.
     Blank,
     /// It looks like one, and is truncated, changed or made up.
     Broken,
@@ -66,9 +66,13 @@ pub(crate) fn parse(block: &[u8]) -> Result<Key, NoKey> {
         return Ok(Key { container: Container::Pem, locked: true, public: None });
     }
     let body = block.decode()?;
-    match block.label {
-        b"OPENSSH PRIVATE KEY" => openssh::parse(&body),
-        label => der::parse(label, &body),
+    // Labels are mixed up in the wild; how the body begins is not. What begins otherwise is no key at all.
+    if openssh::begins(&body) {
+        openssh::parse(&body)
+    } else if der::begins(&body) {
+        der::parse(block.label, &body)
+    } else {
+        Err(NoKey::Blank)
     }
 }
 
@@ -150,5 +154,17 @@ mod tests {
         assert!(in_file(fill(chain, "k").as_bytes()).is_some());
         assert!(public_file(b"ssh-rsa AAAA").is_none());
         assert!(public_file(b"ssh-ed25519 AAAA me").is_none());
+    }
+
+    #[test]
+    fn a_byte_changed_anywhere_never_panics() {
+        for kind in ["openssh", "rsa", "pkcs8", "ec", "dsa", "putty", "rsa-locked"] {
+            let text = fill(&format!("{{{{pem:{kind}}}}}"), "keys").into_bytes();
+            for (i, byte) in (0..text.len()).step_by(3).zip(b"\\\"\xff-\n/:\0Z".iter().cycle()) {
+                let mut changed = text.clone();
+                changed[i] = *byte;
+                let _ = (parse(&changed), in_file(&changed), public_file(&changed));
+            }
+        }
     }
 }

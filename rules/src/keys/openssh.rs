@@ -4,12 +4,18 @@
 use super::wire::{self, Wire};
 use super::{Container, Key, NoKey};
 
+const MAGIC: &[u8] = b"openssh-key-v1\0";
+
+pub(super) fn begins(body: &[u8]) -> bool {
+    body.starts_with(MAGIC)
+}
+
 pub(super) fn parse(body: &[u8]) -> Result<Key, NoKey> {
     read(body).ok_or(NoKey::Broken)
 }
 
 fn read(body: &[u8]) -> Option<Key> {
-    let mut wire = Wire(body.strip_prefix(b"openssh-key-v1\0")?);
+    let mut wire = Wire(body.strip_prefix(MAGIC)?);
     let (cipher, kdf, _options) = (wire.string()?, wire.string()?, wire.string()?);
     if wire.number()? != 1 {
         return None;

@@ -87,7 +87,9 @@ fn make(name: &str, dice: &mut Dice) -> Option<String> {
     }
 }
 
-/// A block with the structure of a key and noise for numbers.
+/// A block with the structure of a key and noise for numbers: `openssh`, `rsa`, `ec`, `dsa`, `pkcs8`, `putty`; with a
+/// passphrase `openssh-locked`, `rsa-locked`, `pkcs8-locked`, `putty-locked`; `openssh-sk` in a token; short `rsa-1024`
+/// and `rsa-2048`; `pgp`.
 fn pem(kind: &str, dice: &mut Dice) -> String {
     let noise: Vec<u8> = (0..512).map(|_| dice.next() as u8).collect();
     let (label, headers, body) = match kind {

@@ -39,7 +39,8 @@ mod tests {
         let text = fill("{{pem:rsa}}", "proof");
         let (head, tail) = (text.lines().next().unwrap(), text.lines().last().unwrap());
         let noise = fill("{{base64:640}}", "noise");
-        assert!(matches!(check(format!("{head}\n{noise}\n{tail}").as_bytes()), Proof::Fails(_)));
+        assert!(matches!(check(format!("{head}\nMIIE{noise}\n{tail}").as_bytes()), Proof::Fails(_)));
+        assert_eq!(check(format!("{head}\n{noise}\n{tail}").as_bytes()), Proof::Harmless);
         assert_eq!(check(format!("{head}\n...\n{tail}").as_bytes()), Proof::Harmless);
     }
 }
