@@ -89,8 +89,13 @@ fn make(name: &str, dice: &mut Dice) -> Option<String> {
 
 /// A block with the structure of a key and noise for numbers: `openssh`, `rsa`, `ec`, `dsa`, `pkcs8`, `putty`; with a
 /// passphrase `openssh-locked`, `rsa-locked`, `pkcs8-locked`, `putty-locked`; `openssh-sk` in a token; short `rsa-1024`
-/// and `rsa-2048`; `pgp`.
+/// and `rsa-2048`; `pgp`; any of them with `-elided` has `...` for a body.
 fn pem(kind: &str, dice: &mut Dice) -> String {
+    if let Some(kind) = kind.strip_suffix("-elided") {
+        let block = pem(kind, dice);
+        let middle = block.find('\n').zip(block.rfind('\n')).map_or(0..0, |(head, tail)| head..tail);
+        return block.replacen(&block[middle], "\n...", 1);
+    }
     let noise: Vec<u8> = (0..512).map(|_| dice.next() as u8).collect();
     let (label, headers, body) = match kind {
         "putty" => return putty("none", &noise),
