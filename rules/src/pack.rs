@@ -57,6 +57,9 @@ pub struct SecretSpec {
     /// Judge the value as the generic rule does: more evidence than a name is needed.
     #[serde(default)]
     pub generic: bool,
+    /// The secret is a password that a person chose: words that manuals use and everybody's defaults are not secrets.
+    #[serde(default)]
+    pub chosen: bool,
     /// Bytes of the match that are public knowledge and may be shown; by default the anchor.
     #[serde(default)]
     pub shown: Option<usize>,

@@ -3,6 +3,7 @@
 use crate::rule::{Grade, Page};
 use crate::secrets::allow;
 use crate::secrets::checksum::Proof;
+use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
 use crate::secrets::judge::{self, Setting};
@@ -146,6 +147,7 @@ impl SecretSet {
             shannon(secret) < rule.spec.entropy
                 || allow::placeholder(body).is_some()
                 || allow::reference(secret)
+                || (rule.spec.chosen && chosen::stand_in(secret))
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
         // A proof outweighs looks: a token whose checksum holds is no placeholder.
