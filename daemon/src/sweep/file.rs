@@ -3,15 +3,17 @@
 use super::{Done, Scope};
 use crate::ledger::Seen;
 use crate::machine::files;
+use crate::machine::sqlite::{self, Sqlite};
 use crate::record::Reason;
 use lapwing_rules::engine::{Cx, READABLE};
-use lapwing_rules::finding::{Finding, Report};
+use lapwing_rules::finding::{Finding, Location, Report};
 use lapwing_rules::place::Place;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
 use rustix::fs::Stat;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use zeroize::Zeroizing;
 
@@ -41,16 +43,22 @@ impl Buffer {
     }
 }
 
-/// Examines an open file. `shown` is what people call it.
-pub(super) fn examine(
-    scope: &Scope<'_>,
-    fd: &OwnedFd,
-    stat: &Stat,
-    shown: &str,
-    place: Option<&Place>,
-    buffer: &mut Buffer,
-    done: &mut Done,
-) -> Outcome {
+/// A file to examine: open, with what was known when it was opened.
+pub(super) struct File<'a> {
+    pub(super) fd: &'a OwnedFd,
+    pub(super) stat: &'a Stat,
+    pub(super) path: &'a Path,
+    /// What people call it.
+    pub(super) shown: &'a str,
+    pub(super) place: Option<&'a Place>,
+}
+
+/// Examines a file.
+pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
+    let File { fd, stat, shown, place, .. } = *file;
+    if let Some(kind) = place.and_then(|p| Sqlite::of_place(&p.id)) {
+        return database(scope, file, kind, done);
+    }
     let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
     let whole = place.is_some() || size < WINDOW;
     let first = if whole { READABLE.min(size) + 1 } else { WINDOW };
@@ -73,19 +81,40 @@ pub(super) fn examine(
         let why = format!("larger than {} MiB: searched for secrets, not read for settings", READABLE >> 20);
         done.note(Reason::TooLarge, shown, Some(why));
     }
-    stream(scope, fd, shown, place, buffer, done, &cx)
+    stream(scope, file, buffer, done, &cx)
+}
+
+/// A history that is a database: every command is searched by itself, and its row is its line.
+fn database(scope: &Scope<'_>, file: &File<'_>, kind: Sqlite, done: &mut Done) -> Outcome {
+    let cx = scope.cx();
+    let mut report = Report::default();
+    let read = sqlite::commands(file.path, kind, |row, command| {
+        if report.findings.len() > MOST {
+            return;
+        }
+        let mut stream = scope.engine.stream(file.shown, file.place);
+        done.bytes += command.len() as u64;
+        for mut finding in guarded(|| stream.window(command.as_bytes(), true, &cx)).unwrap_or_default() {
+            finding.at = Location { line: u64::try_from(row).unwrap_or_default(), column: 0, span: None };
+            report.findings.push(finding);
+        }
+        report.silenced += stream.silenced;
+    });
+    let problems = match read {
+        Ok(commands) => commands.problems,
+        Err(e) => vec![e.to_string()],
+    };
+    let complete = problems.is_empty();
+    for why in problems {
+        done.note(Reason::Unparsable, file.shown, Some(why));
+    }
+    let outcome = finish(scope, file.shown, Some(report), done);
+    if complete { outcome } else { Outcome::Incomplete }
 }
 
 /// Searches the rest of a large file window by window.
-fn stream(
-    scope: &Scope<'_>,
-    fd: &OwnedFd,
-    shown: &str,
-    place: Option<&Place>,
-    buffer: &mut Buffer,
-    done: &mut Done,
-    cx: &Cx<'_>,
-) -> Outcome {
+fn stream(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done, cx: &Cx<'_>) -> Outcome {
+    let File { fd, shown, place, .. } = *file;
     let mut stream = scope.engine.stream(shown, place);
     let mut report = Report::default();
     let mut last = false;

@@ -1,6 +1,6 @@
 //! Places with a fixed path: a few hundred small files that hold most of what matters, examined on every run.
 
-use super::file::{self, Buffer, Outcome};
+use super::file::{self, Buffer, File, Outcome};
 use super::{Done, Scope};
 use crate::machine::files;
 use crate::record::Reason;
@@ -111,7 +111,8 @@ fn one(
     done.files += 1;
     match opened {
         Ok(fd) => {
-            let outcome = file::examine(scope, &fd, &stat, shown, Some(place), buffer, done);
+            let file = File { fd: &fd, stat: &stat, path: &real, shown, place: Some(place) };
+            let outcome = file::examine(scope, &file, buffer, done);
             if !matches!(outcome, Outcome::Incomplete) {
                 dealt.insert(path.to_owned());
                 dealt.insert(real);

@@ -1,6 +1,6 @@
 //! Every file below a directory: no links followed, no other machine's file system entered.
 
-use super::file::{self, Buffer, Outcome};
+use super::file::{self, Buffer, File, Outcome};
 use super::queue::Queue;
 use super::states::{self, States, Was};
 use super::{Done, MakeIndex, Scope};
@@ -131,7 +131,8 @@ pub(super) fn single(scope: &Scope<'_>, path: &Path, shown: &str, done: &mut Don
     match opened {
         Ok(fd) => {
             let place = scope.engine.places().classify(&scope.home.shown(&real));
-            let outcome = file::examine(scope, &fd, &stat, shown, place, &mut Buffer::new(), done);
+            let file = File { fd: &fd, stat: &stat, path: &real, shown, place };
+            let outcome = file::examine(scope, &file, &mut Buffer::new(), done);
             if matches!(outcome, Outcome::Opaque) {
                 done.note(Reason::Opaque, shown, None);
             }
@@ -281,7 +282,8 @@ impl Worker<'_> {
                 return None;
             }
         };
-        match file::examine(self.scope, &opened, stat, &shown, place, &mut self.buffer, done) {
+        let file = File { fd: &opened, stat, path: &path, shown: &shown, place };
+        match file::examine(self.scope, &file, &mut self.buffer, done) {
             Outcome::Examined => Some(Was::Examined),
             Outcome::Opaque => {
                 done.file(self.scope, &shown, Vec::new());
