@@ -183,13 +183,20 @@ impl Packs {
     pub fn builtin() -> Packs {
         let mut packs = Packs::default();
         for (_, name, text) in PACKS {
-            packs.add(name, text);
+            packs.read(name, text);
         }
+        // Once for all: after each of hundreds of files it would take longer than to read them.
+        packs.drop_twins("built-in packs");
         packs
     }
 
     /// Adds one file; `name` is used in errors.
     pub fn add(&mut self, name: &str, text: &str) {
+        self.read(name, text);
+        self.drop_twins(name);
+    }
+
+    fn read(&mut self, name: &str, text: &str) {
         let mut file = match text.parse::<Table>() {
             Ok(table) => table,
             Err(e) => {
@@ -223,7 +230,6 @@ impl Packs {
             );
             self.errors.push(PackError { file: name.to_owned(), rule: None, why });
         }
-        self.drop_twins(name);
     }
 
     /// A second rule of the same id is an error: an ignore or a policy could not tell them apart.

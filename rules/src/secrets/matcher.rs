@@ -88,6 +88,10 @@ impl SecretSet {
     }
 
     fn token(&self, rule: &SecretRule, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
+        // Most candidates of a short anchor stand in the middle of a word: no regex for those.
+        if rule.spec.before == 0 && !left_edge(bytes, start) {
+            return;
+        }
         let Some(compiled) = rule.compiled() else { return };
         let from = start.saturating_sub(rule.spec.before);
         let to = (start + compiled.reach.max(end - start) + 1).min(bytes.len());

@@ -43,6 +43,7 @@ fn alphabet(name: &str) -> Option<String> {
         "hex" => format!("{DIGITS}abcdef"),
         "HEX" => format!("{DIGITS}ABCDEF"),
         "base32" => format!("{UPPER}234567"),
+        "bech32" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L".to_owned(),
         "base64" => format!("{UPPER}{LOWER}{DIGITS}+/"),
         "base64url" => format!("{UPPER}{LOWER}{DIGITS}-_"),
         _ => return None,
