@@ -2,7 +2,11 @@
 //! `src/checks/`, every reader under `src/settings/readers/` and every checksum under `src/secrets/checksum/`
 //! is found by its file name, so that adding one touches one file.
 
-#![expect(clippy::use_debug, clippy::disallowed_methods, reason = "a build script quotes paths and reads its own source tree")]
+#![expect(
+    clippy::use_debug,
+    clippy::disallowed_methods,
+    reason = "a build script quotes paths and reads its own source tree"
+)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
