@@ -92,6 +92,8 @@ impl Engine {
         let checks = self.checks.iter().map(|(page, _)| (Kind::Check, Arc::clone(page)));
         let mut pages: Vec<_> = secrets.chain(at_places).chain(settings).chain(checks).collect();
         pages.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+        // A secret that several places give away has one page.
+        pages.dedup_by(|a, b| Arc::ptr_eq(&a.1, &b.1));
         pages
     }
 
@@ -154,9 +156,12 @@ impl Engine {
         let mut hits = Vec::new();
         for entry in entries {
             for (page, spec) in &place.secrets {
-                let named = spec.keys.iter().any(|k| wild(k, &entry.key));
-                if named && entry.value.len() >= spec.min_len && literal(entry.value.as_bytes()) {
-                    hits.push(place_hit(page, entry, bytes));
+                if !spec.keys.iter().any(|k| wild(k, &entry.key)) {
+                    continue;
+                }
+                let Some((at, secret)) = spec.part.of(&entry.key, &entry.value) else { continue };
+                if secret.len() >= spec.min_len && literal(secret.as_bytes()) {
+                    hits.push(place_hit(page, entry, at, secret, bytes));
                 }
             }
             if place.history && bytes.get(entry.span.0..entry.span.1) != Some(entry.value.as_bytes()) {
@@ -230,18 +235,15 @@ fn literal(value: &[u8]) -> bool {
     !allow::reference(value) && allow::placeholder(value).is_none()
 }
 
-fn place_hit(page: &Arc<Page>, entry: &Entry, bytes: &[u8]) -> Hit {
+/// `secret` stands at `at` of the entry's value.
+fn place_hit(page: &Arc<Page>, entry: &Entry, at: Option<usize>, secret: &str, bytes: &[u8]) -> Hit {
     let plain = bytes.get(entry.span.0..entry.span.1) == Some(entry.value.as_bytes());
-    let decoded = (!plain).then(|| zeroize::Zeroizing::new(entry.value.clone().into_bytes()));
-    Hit {
-        page: Arc::clone(page),
-        grade: Grade::Named,
-        note: None,
-        at: entry.span,
-        decoded,
-        shown: 0,
-        rank: 1,
-    }
+    let start = entry.span.0 + at.unwrap_or(0);
+    let (at, decoded) = match at {
+        Some(_) if plain => ((start, start + secret.len()), None),
+        _ => (entry.span, Some(zeroize::Zeroizing::new(secret.as_bytes().to_vec()))),
+    };
+    Hit { page: Arc::clone(page), grade: Grade::Named, note: None, at, decoded, shown: 0, rank: 1 }
 }
 
 /// Extensions of files in which `name = value` is a value, not code.

@@ -67,7 +67,17 @@ impl Places {
                 history: spec.history,
             });
         }
+        places.share();
         places
+    }
+
+    /// Gives the secrets of one place to the others that it names.
+    fn share(&mut self) {
+        let secrets = self.places.iter().flat_map(|p| p.secrets.iter().cloned());
+        let shared: Vec<_> = secrets.filter(|(_, spec)| !spec.also.is_empty()).collect();
+        for place in &mut self.places {
+            place.secrets.extend(shared.iter().filter(|(_, spec)| spec.also.contains(&place.id)).cloned());
+        }
     }
 
     /// What a path (`~/…` or absolute) is.
