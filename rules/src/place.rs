@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_shared_with_places_that_exist() {
+        let places = Places::new(Packs::builtin().places);
+        for (page, spec) in places.all().iter().flat_map(|p| &p.secrets) {
+            for id in &spec.also {
+                let other =
+                    places.by_id(id).is_some_and(|p| p.secrets.iter().any(|(own, _)| own.id == page.id));
+                assert!(other, "{}: {id}", page.id);
+            }
+        }
+    }
+
+    #[test]
     fn every_place_classifies_its_own_paths() {
         let places = Places::new(Packs::builtin().places);
         for place in places.all() {
