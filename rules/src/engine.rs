@@ -112,7 +112,7 @@ impl Engine {
                 self.judge(name, target, entry, cx, &mut report);
             }
         }
-        for (page, check) in &self.checks {
+        for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
             let found = match &check.run {
                 Run::File(run) => run(target, cx.facts),
                 Run::Entries(name, run) if format == Some(name) => run(target, &read.entries, cx.facts),
@@ -127,7 +127,7 @@ impl Engine {
     #[must_use]
     pub fn scan_home(&self, cx: &Cx<'_>) -> Report {
         let mut report = Report::default();
-        for (page, check) in &self.checks {
+        for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
             if let Run::Home(run) = check.run {
                 self.report(page, run(cx.facts), "", cx, &mut report);
             }
@@ -199,10 +199,7 @@ impl Engine {
     }
 
     fn report(&self, page: &Arc<Page>, found: Vec<Found>, path: &str, cx: &Cx<'_>, report: &mut Report) {
-        if !cx.switched_off(page) {
-            let kind = Kind::Check;
-            report.findings.extend(found.into_iter().map(|f| self.finding(page, kind, f, path, cx)));
-        }
+        report.findings.extend(found.into_iter().map(|f| self.finding(page, Kind::Check, f, path, cx)));
     }
 
     fn finding(&self, page: &Arc<Page>, kind: Kind, found: Found, path: &str, cx: &Cx<'_>) -> Finding {
