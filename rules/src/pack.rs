@@ -2,6 +2,7 @@
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
 use crate::rule::{self, Grade, Page};
+use crate::settings::part::Part;
 use crate::settings::predicate::Predicate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -82,6 +83,9 @@ pub struct SettingSpec {
     pub places: Vec<String>,
     /// Key patterns in lower case; `*` stands for anything, dots too.
     pub keys: Vec<String>,
+    /// Key patterns that are fine nevertheless.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// Only under scopes (`Host`, `Match`, section headers) that match one of these patterns.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -148,6 +152,12 @@ pub struct PlaceSecretSpec {
     /// Least length of a value that counts.
     #[serde(default = "one")]
     pub min_len: usize,
+    /// Which part of the value is the secret.
+    #[serde(default)]
+    pub part: Part,
+    /// Ids of other places where the same holds.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Files in which it must be found.
     #[serde(default)]
     pub examples: Vec<String>,

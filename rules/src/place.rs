@@ -91,7 +91,17 @@ impl Places {
                 history: spec.history,
             });
         }
+        places.share();
         places
+    }
+
+    /// Gives the secrets of one place to the others that it names.
+    fn share(&mut self) {
+        let secrets = self.places.iter().flat_map(|p| p.secrets.iter().cloned());
+        let shared: Vec<_> = secrets.filter(|(_, spec)| !spec.also.is_empty()).collect();
+        for place in &mut self.places {
+            place.secrets.extend(shared.iter().filter(|(_, spec)| spec.also.contains(&place.id)).cloned());
+        }
     }
 
     /// What a path (`~/…` or absolute) is.
@@ -189,6 +199,18 @@ mod tests {
         assert!(!wild(&"*a".repeat(40), &"a".repeat(39)));
         assert!(wild("a*b*c", "axxbyyc"));
         assert!(!wild("a*b*c", "axxbyy"));
+    }
+
+    #[test]
+    fn secrets_are_shared_with_places_that_exist() {
+        let places = Places::new(Packs::builtin().places);
+        for (page, spec) in places.all().iter().flat_map(|p| &p.secrets) {
+            for id in &spec.also {
+                let other =
+                    places.by_id(id).is_some_and(|p| p.secrets.iter().any(|(own, _)| own.id == page.id));
+                assert!(other, "{}: {id}", page.id);
+            }
+        }
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(crate) struct Found {
     pub(crate) severity: Option<Severity>,
 }
 
+mod git;
+
 include!(concat!(env!("OUT_DIR"), "/checks.rs"));
 
 impl Check {

@@ -1,6 +1,8 @@
 //! Setting rules: typed readers yield entries, data decides which values are risky.
 
 pub mod entry;
+pub(crate) mod include;
+pub mod part;
 pub mod predicate;
 pub(crate) mod readers;
 pub(crate) mod rules;
