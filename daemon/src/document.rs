@@ -35,7 +35,7 @@ impl<'a> Frame<'a> {
         }
         let mut records: Vec<Record> =
             groups.into_iter().map(|(id, group)| self.record(id, &group)).collect();
-        records.sort_by(|a, b| order(a).cmp(&order(b)));
+        records.sort_by(order);
         records
     }
 
@@ -81,16 +81,14 @@ impl<'a> Frame<'a> {
     }
 }
 
-fn order(
-    r: &Record,
-) -> (
-    std::cmp::Reverse<(Severity, Option<lapwing_rules::rule::Grade>)>,
-    &str,
-    Option<(&str, Option<u64>)>,
-    &str,
-) {
-    let first = r.sightings.first().map(|s| (s.path.as_str(), s.line));
-    (std::cmp::Reverse((r.severity, r.grade)), &r.rule, first, &r.id)
+/// Worst first, then surest, then by rule and place.
+fn order(a: &Record, b: &Record) -> std::cmp::Ordering {
+    let first = |r: &Record| r.sightings.first().map(|s| (s.path.clone(), s.line));
+    (b.severity, b.grade)
+        .cmp(&(a.severity, a.grade))
+        .then_with(|| a.rule.cmp(&b.rule))
+        .then_with(|| first(a).cmp(&first(b)))
+        .then_with(|| a.id.cmp(&b.id))
 }
 
 fn sighting(s: &Seen) -> Sighting {

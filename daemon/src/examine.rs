@@ -10,7 +10,7 @@ use crate::machine::files;
 use crate::record::{Document, Reason, Record, State, Summary};
 use crate::sweep::{self, Done, Scope};
 use crate::text;
-use lapwing_rules::engine::Engine;
+use lapwing_rules::engine::{ENVIRONMENT, Engine};
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::pack::{PackError, Packs};
 use lapwing_rules::place::Paths;
@@ -318,7 +318,7 @@ impl Memory {
     /// Looks after remembered paths that the sweep has not met: gone, moved out of the way, or left out since.
     fn revisit(&self, scope: &Scope<'_>, total: &mut Done) {
         for path in scope.remembered.keys() {
-            if path.is_empty() || total.kept.contains(path) || self.fresh.contains_key(path) {
+            if path == ENVIRONMENT || total.kept.contains(path) || self.fresh.contains_key(path) {
                 continue;
             }
             total.add(sweep::again(scope, path));

@@ -50,7 +50,7 @@ pub struct Record {
 }
 
 /// One place. `start` and `end` are byte offsets into the file, `null` where decoding makes them meaningless.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Sighting {
     /// `~/…` in the home, as given on the command line otherwise.
     pub path: String,
@@ -78,7 +78,7 @@ pub struct Fix {
 }
 
 /// The life of a finding.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "is")]
 pub enum State {
     /// Seen and not dealt with.

@@ -1,7 +1,7 @@
 //! Routing: which rules judge a target. Cannot fail; what goes wrong becomes a problem.
 
 use crate::checks::{self, Check, Found, Run};
-use crate::facts::Facts;
+use crate::facts::{Fact, Facts};
 use crate::finding::{Finding, Location, Problem, Report};
 use crate::fingerprint::{Fingerprinter, Subject};
 use crate::pack::{PackError, Packs};
@@ -14,9 +14,12 @@ use crate::secrets::matcher::{Hit, SecretSet};
 use crate::secrets::rules::SecretRule;
 use crate::secrets::stream::Stream;
 use crate::settings::entry::{Entry, Read};
+use crate::settings::include;
 use crate::settings::reader;
+use crate::settings::readers::gitconfig;
 use crate::settings::rules::SettingRule;
 use crate::target::Target;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// All rules and places, compiled.
@@ -44,6 +47,10 @@ impl Cx<'_> {
     }
 }
 
+/// Where something is that is in no file.
+pub const ENVIRONMENT: &str = "(environment)";
+/// Most files that one file may include, all levels together.
+const INCLUDES: usize = 64;
 /// Files larger than this are not read as a format, only searched for secrets.
 pub const READABLE: usize = 8 << 20;
 
@@ -97,9 +104,41 @@ impl Engine {
         pages
     }
 
-    /// Judges a whole file: secrets, settings, checks.
+    /// Judges a whole file and what it includes: secrets, settings, checks.
     #[must_use]
     pub fn scan(&self, target: &Target<'_>, cx: &Cx<'_>) -> Report {
+        self.follow(target, cx, &mut BTreeSet::from([target.path.to_owned()]))
+    }
+
+    /// What a file includes is said in its name: found there, judged as the same place.
+    fn follow(&self, target: &Target<'_>, cx: &Cx<'_>, met: &mut BTreeSet<String>) -> Report {
+        let (mut report, entries) = self.one(target, cx);
+        let Some(name) = target.place.and_then(|p| p.reader.as_deref()) else { return report };
+        let included = entries.iter().flat_map(|e| include::targets(name, target.path, e));
+        for path in included.flat_map(|p| expand(p, cx.facts)) {
+            report.depends = true;
+            if met.len() >= INCLUDES || !met.insert(path.clone()) {
+                continue;
+            }
+            match cx.facts.read(&path) {
+                Fact::Known(bytes) => {
+                    let meta = cx.facts.stat(&path).known();
+                    let below = self.follow(
+                        &Target { path: &path, place: target.place, bytes: &bytes, meta },
+                        cx,
+                        met,
+                    );
+                    report.include(below, &path);
+                }
+                Fact::Unknown(why) => report.problems.push(Problem { what: path, why }),
+                Fact::Absent => {}
+            }
+        }
+        report
+    }
+
+    /// One file by itself.
+    fn one(&self, target: &Target<'_>, cx: &Cx<'_>) -> (Report, Vec<Entry>) {
         let mut report = Report::default();
         let format = target.place.and_then(|p| p.reader.as_deref());
         let read = format.map(|name| self.read(name, target, &mut report)).unwrap_or_default();
@@ -108,9 +147,8 @@ impl Engine {
             stream.with_hits(target.bytes, true, cx, |bytes| self.place_hits(target, bytes, &read.entries));
         report.silenced = stream.silenced;
         if let Some(name) = format {
-            for entry in &read.entries {
-                self.judge(name, target, entry, cx, &mut report);
-            }
+            let place = target.place.map(|p| p.id.as_str());
+            self.judge(name, place, target.path, &read.entries, cx, &mut report);
         }
         for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
             let found = match &check.run {
@@ -120,16 +158,18 @@ impl Engine {
             };
             self.report(page, found, target.path, cx, &mut report);
         }
-        report
+        (report, read.entries)
     }
 
-    /// Runs the checks that look at the machine as a whole.
+    /// Judges the machine as a whole: checks of their own, and settings that come from the environment.
     #[must_use]
     pub fn scan_home(&self, cx: &Cx<'_>) -> Report {
         let mut report = Report::default();
+        let git = gitconfig::from_env(&|name| cx.facts.env(name));
+        self.judge("gitconfig", Some("git-config"), ENVIRONMENT, &git, cx, &mut report);
         for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
             if let Run::Home(run) = check.run {
-                self.report(page, run(cx.facts), "", cx, &mut report);
+                self.report(page, run(cx.facts), ENVIRONMENT, cx, &mut report);
             }
         }
         report
@@ -180,21 +220,28 @@ impl Engine {
         hits
     }
 
-    fn judge(&self, name: &str, target: &Target<'_>, entry: &Entry, cx: &Cx<'_>, report: &mut Report) {
-        let place = target.place.map(|p| p.id.as_str());
-        for rule in &self.settings {
-            if !rule.fires(name, place, entry) || cx.switched_off(&rule.page) {
-                continue;
+    fn judge(
+        &self,
+        name: &str,
+        place: Option<&str>,
+        path: &str,
+        entries: &[Entry],
+        cx: &Cx<'_>,
+        report: &mut Report,
+    ) {
+        let on = self.settings.iter().filter(|rule| rule.spec.reader == name && !cx.switched_off(&rule.page));
+        for rule in on {
+            for entry in entries.iter().filter(|entry| rule.fires(place, entry)) {
+                let value = if rule.spec.hide { "…".to_owned() } else { entry.value.clone() };
+                let found = Found {
+                    key: scoped(entry),
+                    setting: entry.key.clone(),
+                    preview: format!("{} = {value}", entry.key),
+                    at: checks::at(entry),
+                    ..Found::default()
+                };
+                report.findings.push(self.finding(&rule.page, Kind::Setting, found, path, cx));
             }
-            let value = if rule.spec.hide { "…".to_owned() } else { entry.value.clone() };
-            let found = Found {
-                key: scoped(entry),
-                preview: format!("{} = {value}", entry.key),
-                at: checks::at(entry),
-                ..Found::default()
-            };
-            let kind = Kind::Setting;
-            report.findings.push(self.finding(&rule.page, kind, found, target.path, cx));
         }
     }
 
@@ -221,6 +268,16 @@ impl Engine {
             at: found.at,
         }
     }
+}
+
+/// Files that a path with `*` or `?` in its last segment stands for.
+fn expand(path: String, facts: &dyn Facts) -> Vec<String> {
+    let Some((dir, pattern)) = path.rsplit_once('/').filter(|(_, name)| name.contains(['*', '?'])) else {
+        return vec![path];
+    };
+    let names = facts.list(dir).known().unwrap_or_default();
+    let named = names.into_iter().filter(|n| wild(&pattern.replace('?', "*"), n) && !n.starts_with('.'));
+    named.map(|n| format!("{dir}/{n}")).collect()
 }
 
 fn scoped(entry: &Entry) -> String {

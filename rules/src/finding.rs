@@ -61,3 +61,16 @@ pub struct Report {
     /// How many findings inline markers silenced.
     pub silenced: u64,
 }
+
+impl Report {
+    /// Takes over what came of an included file.
+    pub(crate) fn include(&mut self, below: Report, path: &str) {
+        let named = below
+            .findings
+            .into_iter()
+            .map(|f| Finding { path: f.path.or_else(|| Some(path.to_owned())), ..f });
+        self.findings.extend(named);
+        self.problems.extend(below.problems);
+        self.silenced += below.silenced;
+    }
+}

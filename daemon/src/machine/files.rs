@@ -27,9 +27,9 @@ impl Identity {
             stat.st_dev,
             stat.st_size.cast_unsigned(),
             stat.st_mtime.cast_unsigned(),
-            u64::try_from(stat.st_mtime_nsec).unwrap_or_default(),
+            stat.st_mtime_nsec,
             stat.st_ctime.cast_unsigned(),
-            u64::try_from(stat.st_ctime_nsec).unwrap_or_default(),
+            stat.st_ctime_nsec,
         ];
         let mix = |h: u64, p: u64| (h ^ p).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         Identity { inode: stat.st_ino, state: parts.into_iter().fold(0, mix) }

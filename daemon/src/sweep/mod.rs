@@ -13,7 +13,7 @@ use crate::ledger::{Batch, Index, Seen};
 use crate::machine::facts::Machine;
 use crate::record::Reason;
 use file::Outcome;
-use lapwing_rules::engine::{Cx, Engine};
+use lapwing_rules::engine::{Cx, ENVIRONMENT, Engine};
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::ignore::IgnoreFile;
 use lapwing_rules::place::Paths;
@@ -126,8 +126,8 @@ impl Done {
 pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     let mut done = Done::default();
     let report = scope.engine.scan_home(&scope.cx());
-    let seen = report.findings.into_iter().map(|f| Seen::of(f, "")).collect::<Vec<_>>();
-    done.file(scope, "", seen);
+    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
+    done.file(scope, ENVIRONMENT, seen);
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
 }

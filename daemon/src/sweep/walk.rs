@@ -190,7 +190,6 @@ impl Worker<'_> {
                 break;
             }
         }
-        drop(entries);
         self.names = names;
         let packed = now.pack();
         if old.as_deref() != Some(&packed[..])

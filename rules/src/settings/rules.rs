@@ -13,11 +13,10 @@ pub(crate) struct SettingRule {
 }
 
 impl SettingRule {
-    /// Whether this entry, read by `reader` at `place`, is risky.
-    pub(crate) fn fires(&self, reader: &str, place: Option<&str>, entry: &Entry) -> bool {
+    /// Whether this entry of a file at `place` is risky; the reader is the caller's to compare.
+    pub(crate) fn fires(&self, place: Option<&str>, entry: &Entry) -> bool {
         let spec = &self.spec;
-        spec.reader == reader
-            && (spec.places.is_empty() || place.is_some_and(|p| spec.places.iter().any(|id| id == p)))
+        (spec.places.is_empty() || place.is_some_and(|p| spec.places.iter().any(|id| id == p)))
             && spec.keys.iter().any(|k| wild(k, &entry.key))
             && !spec.except.iter().any(|k| wild(k, &entry.key))
             && (spec.scopes.is_empty() || spec.scopes.iter().any(|s| wild(s, &entry.scope)))
