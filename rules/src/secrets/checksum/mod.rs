@@ -13,12 +13,15 @@ pub(crate) enum Proof {
     Harmless,
 }
 
+/// Gives a token of the right shape a checksum that holds.
+type Mend = fn(&[u8]) -> Vec<u8>;
+
 /// An algorithm.
 pub(crate) struct Checksum {
     /// Judges the whole secret.
     pub(crate) check: fn(&[u8]) -> Proof,
     /// Makes a token that holds from one of the right shape, for examples; `None` where only real ones will do.
-    pub(crate) mend: Option<fn(&[u8]) -> Vec<u8>>,
+    pub(crate) mend: Option<Mend>,
 }
 
 include!(concat!(env!("OUT_DIR"), "/checksums.rs"));
