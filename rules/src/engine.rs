@@ -298,7 +298,7 @@ fn place_hit(page: &Arc<Page>, entry: &Entry, at: Option<usize>, secret: &str, b
         Some(_) if plain => ((start, start + secret.len()), None),
         _ => (entry.span, Some(zeroize::Zeroizing::new(secret.as_bytes().to_vec()))),
     };
-    Hit { page: Arc::clone(page), grade: Grade::Named, note: None, at, decoded, shown: 0, rank: 1 }
+    Hit { page: Arc::clone(page), grade: Grade::Named, note: None, at, decoded, shown: 0, rank: 3 }
 }
 
 /// Extensions of files in which `name = value` is a value, not code.

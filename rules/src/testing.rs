@@ -165,11 +165,22 @@ pub fn check_pack(name: &str, text: &str) -> (usize, Vec<Failure>, Vec<PackError
     }
     all.errors.clear();
     let (engine, _) = Engine::new(all);
-    check_with(&engine, own)
+    check_with(&engine, &bare(name, text), own)
 }
 
-fn check_with(engine: &Engine, own: Packs) -> (usize, Vec<Failure>, Vec<PackError>) {
-    let mut test = Tester { engine, ran: 0, failures: Vec::new() };
+/// All places without the secret rules: what a place gives away must be found also where no vendor's format helps.
+fn bare(name: &str, text: &str) -> Engine {
+    let mut packs = Packs::default();
+    packs.add(name, text);
+    for (_, builtin, body) in crate::pack::builtin_texts() {
+        packs.add(builtin, body);
+    }
+    packs.secrets.clear();
+    Engine::new(packs).0
+}
+
+fn check_with(engine: &Engine, bare: &Engine, own: Packs) -> (usize, Vec<Failure>, Vec<PackError>) {
+    let mut test = Tester { engine, bare, ran: 0, failures: Vec::new() };
     test.secrets(&own);
     test.settings(&own);
     test.places(&own);
@@ -178,19 +189,24 @@ fn check_with(engine: &Engine, own: Packs) -> (usize, Vec<Failure>, Vec<PackErro
 
 struct Tester<'a> {
     engine: &'a Engine,
+    bare: &'a Engine,
     ran: usize,
     failures: Vec<Failure>,
 }
 
-impl Tester<'_> {
+impl<'a> Tester<'a> {
     fn fail(&mut self, rule: &str, why: impl Into<String>) {
         self.failures.push(Failure { rule: rule.to_owned(), why: why.into() });
     }
 
     fn findings(&mut self, place: Option<&str>, path: &str, bytes: &[u8]) -> Vec<Finding> {
+        self.on(self.engine, place, path, bytes)
+    }
+
+    fn on(&mut self, engine: &'a Engine, place: Option<&str>, path: &str, bytes: &[u8]) -> Vec<Finding> {
         self.ran += 1;
-        let place: Option<&Place> = place.and_then(|id| self.engine.places().by_id(id));
-        scan(self.engine, &Target { path, place, bytes, meta: None }, &Home::default()).findings
+        let place: Option<&Place> = place.and_then(|id| engine.places().by_id(id));
+        scan(engine, &Target { path, place, bytes, meta: None }, &Home::default()).findings
     }
 
     fn secrets(&mut self, own: &Packs) {
@@ -277,13 +293,13 @@ impl Tester<'_> {
             self.fail(rule, "field `examples`: a rule without an example is untested");
         }
         for (i, example) in examples.iter().enumerate() {
-            let found = self.findings(place, "~/example", fill(example, rule).as_bytes());
+            let found = self.on(self.bare, place, "~/example", fill(example, rule).as_bytes());
             if !found.iter().any(|f| f.page.id == rule) {
                 self.fail(rule, format!("example {}: not found{}", i + 1, others(&found)));
             }
         }
         for (i, example) in counter.iter().enumerate() {
-            let found = self.findings(place, "~/example", fill(example, rule).as_bytes());
+            let found = self.on(self.bare, place, "~/example", fill(example, rule).as_bytes());
             if found.iter().any(|f| f.page.id == rule) {
                 self.fail(rule, format!("counter-example {}: found", i + 1));
             }
@@ -305,11 +321,11 @@ mod tests {
         let mut failures = Vec::new();
         let mut ran = 0;
         // One engine for all: building it anew for each of the packs would take most of the time.
-        let engine = Engine::builtin();
+        let (engine, bare) = (Engine::builtin(), bare("", ""));
         for (_, name, text) in crate::pack::builtin_texts() {
             let mut own = Packs::default();
             own.add(name, text);
-            let (count, failed, errors) = check_with(&engine, own);
+            let (count, failed, errors) = check_with(&engine, &bare, own);
             ran += count;
             failures.extend(failed.into_iter().map(|f| format!("{name}: {}: {}", f.rule, f.why)));
             failures.extend(errors.iter().map(ToString::to_string));

@@ -30,7 +30,7 @@ pub(crate) struct Hit {
     pub(crate) decoded: Option<zeroize::Zeroizing<Vec<u8>>>,
     /// Bytes at the secret's start that are public knowledge.
     pub(crate) shown: usize,
-    /// Wins over another hit of the same grade at the same bytes: a vendor over the generic rule.
+    /// Wins over another hit of the same grade at the same bytes: the place over the vendor over the generic rule.
     pub(crate) rank: u8,
 }
 
@@ -82,7 +82,12 @@ impl SecretSet {
             };
             last = Some((start, end, value));
             if let Some(value) = value {
-                waiting.names.iter().for_each(|r| self.named(&self.rules[*r], bytes, &value, setting, out));
+                let word = begins_word(bytes, start);
+                let rules = waiting.names.iter().map(|r| &self.rules[*r]);
+                // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
+                rules
+                    .filter(|r| word || r.spec.generic)
+                    .for_each(|r| self.named(r, bytes, &value, setting, out));
             }
         });
     }
@@ -193,6 +198,14 @@ fn apart(a: &Hit, b: &Hit) -> bool {
         (Some(x), Some(y)) => a.at == b.at && x[..] != y[..],
         _ => false,
     }
+}
+
+/// Whether a name begins at `at`: after no letter, or as a capital after a small one.
+fn begins_word(bytes: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|i| bytes[i]);
+    before.is_none_or(|b| {
+        !b.is_ascii_alphabetic() || (b.is_ascii_lowercase() && bytes[at].is_ascii_uppercase())
+    })
 }
 
 /// Whether a token may begin at `at`: not in the middle of a word, unless the word is an escape sequence.

@@ -128,6 +128,8 @@ fn take(bytes: &[u8], after: usize, link: Link) -> Option<(usize, usize, bool)> 
             b' ' | b'\t' | b'\r' => {}
             // Wrapping belongs to tags and to JSON or YAML that breaks after the colon; not to `token =` at a line's end.
             b'\n' if newlines == 0 && matches!(link, Link::Tag) => newlines = 1,
+            // `{{ name }}` is a template's reference: kept whole, so that it is seen as one.
+            b'{' if bytes.get(i + 1) == Some(&b'{') => break,
             b'(' | b'{' | b'[' if matches!(link, Link::Assign | Link::Comma) => {}
             b'\\' if bytes.get(i + 1).is_some_and(|b| quote(*b) || *b == b'\\') => {}
             _ => break,
@@ -222,6 +224,11 @@ mod tests {
             let want = if text.starts_with("\"name\"") { None } else { Some("abc123".to_owned()) };
             assert_eq!(found(text), want, "{text}");
         }
+    }
+
+    #[test]
+    fn a_template_stays_one() {
+        assert_eq!(found("token: {{vault_token_1}}").as_deref(), Some("{{vault_token_1"));
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub(crate) enum Proof {
     Harmless,
 }
 
-/// Makes a token that holds from one of the right shape.
-pub(crate) type Mend = fn(&[u8]) -> Vec<u8>;
+/// Gives a token of the right shape a checksum that holds.
+type Mend = fn(&[u8]) -> Vec<u8>;
 
 /// An algorithm.
 pub(crate) struct Checksum {
