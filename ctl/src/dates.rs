@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     fn now() -> Zoned {
-        "2026-11-22T15:30:00+00:00[UTC]".parse().unwrap()
+        jiff::civil::date(2026, 11, 22).at(15, 30, 0, 0).to_zoned(TimeZone::UTC).unwrap()
     }
 
     fn last(text: &str) -> Result<String, String> {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn an_ignore_holds_to_the_end_of_its_day() {
-        let end: Zoned = "2026-12-07T00:00:00+00:00[UTC]".parse().unwrap();
+        let end = jiff::civil::date(2026, 12, 7).to_zoned(TimeZone::UTC).unwrap();
         assert_eq!(until_from("2026-12-06", &now()).unwrap(), end.timestamp().as_second());
     }
 
