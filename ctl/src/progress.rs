@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Follows a run until it is dropped.
 pub(crate) struct Progress {
     done: Option<Sender<()>>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,11 +34,11 @@ impl Progress {
             signal_hook::flag::register(signal, Arc::clone(&stop))?;
         }
         let (done, end) = channel();
-        let watch = Arc::clone(watch);
+        let (watch, flag) = (Arc::clone(watch), Arc::clone(&stop));
         let name = "progress".to_owned();
         let thread =
-            std::thread::Builder::new().name(name).spawn(move || follow(&watch, &stop, &end, show))?;
-        Ok(Progress { done: Some(done), thread: Some(thread) })
+            std::thread::Builder::new().name(name).spawn(move || follow(&watch, &flag, &end, show))?;
+        Ok(Progress { done: Some(done), stop, thread: Some(thread) })
     }
 }
 
@@ -48,6 +49,8 @@ impl Drop for Progress {
             // A spinner that went wrong takes nothing with it.
             let _ = thread.join();
         }
+        // Nothing is left that could be stopped gently: from here on one Ctrl-C ends the program.
+        self.stop.store(true, Relaxed);
     }
 }
 

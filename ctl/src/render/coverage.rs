@@ -1,7 +1,7 @@
 //! What was not examined, for people: never a log line, always part of the answer.
 
 use super::text::{Source, View};
-use super::words::{self, and, clean, count, hang, wrap};
+use super::words::{self, clean, count, hang, wrap};
 use lapwing_agent::record::{Document, Gap, Reason, Summary};
 use std::io::{self, Write};
 
@@ -54,10 +54,10 @@ pub(crate) fn left_out(out: &mut dyn Write, doc: &Document, view: &View) -> io::
     if !asked.is_empty() {
         let command = if view.source == Source::Scan { "scan" } else { "doctor" };
         let them = if policy().filter(on_request).map(|g| g.count).sum::<u64>() == 1 { "it" } else { "them" };
-        parts.push(format!("{} ({} {command} --all takes {them} in)", and(&asked), view.lapwing));
+        parts.push(format!("{} ({} {command} --all takes {them} in)", asked.join(", "), view.lapwing));
     }
     if !never.is_empty() {
-        parts.push(and(&never));
+        parts.push(never.join(", "));
     }
     if parts.is_empty() {
         return Ok(());

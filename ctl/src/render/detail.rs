@@ -74,7 +74,36 @@ mod tests {
     #[test]
     fn one_finding_in_full() {
         let doc = sample::messy();
-        insta::assert_snapshot!(text(&doc.findings[0], Some(&sample::page())), @"");
+        insta::assert_snapshot!(text(&doc.findings[0], Some(&sample::page())), @r#"
+F-7K3Q2MAB  GitHub personal access token (classic)
+
+  Critical: gives away something valuable to whoever reads it
+  How sure  proved: its checksum holds
+  Evidence  ghp_…3kQ
+  Rule      github-pat (secret)
+  State     open, first seen on 2026-11-22
+  Seen in   ~/.bash_history:14:21
+            ~/.config/gh/hosts.yml:3:21
+            ~/notes/setting up the new laptop.md:88:21
+            ~/backup/bash_history:14:21
+            ~/backup/old/bash_history:14:21
+
+Why it matters
+
+  Reads and changes whatever its scopes allow, often every repository
+  you can reach, until it is revoked.
+
+What to do
+
+  Revoke it, then sign in with `gh auth login`, which keeps the new
+  token in your keyring.
+
+  → gh auth login
+
+  Revoke or replace it at https://github.com/settings/tokens
+
+To live with it: lapwing ignore F-7K3Q2MAB --reason "…"
+"#);
     }
 
     #[test]

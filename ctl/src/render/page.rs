@@ -63,7 +63,7 @@ fn living(out: &mut dyn Write, page: &Page, switch: &Switch, width: usize) -> io
             "This rule asks for hardening that most people have not set, and is off. `on = [\"{id}\"]` under `[rules]` in {file} switches it on; `profile = \"strict\"` does so for all of its kind."
         )
     } else {
-        format!("This rule is switched off in your configuration; `lapwing config show` says where.")
+        "This rule is switched off in your configuration; `lapwing config show` says where.".to_owned()
     };
     prose(out, "  ", &rule, width)
 }
@@ -108,7 +108,37 @@ mod tests {
 
     #[test]
     fn a_page_reads_like_advice() {
-        insta::assert_snapshot!(text(&sample::page(), true), @"");
+        insta::assert_snapshot!(text(&sample::page(), true), @r#"
+GitHub personal access token (classic)
+github-pat (secret)
+
+Critical: gives away something valuable to whoever reads it
+
+Why it matters
+
+  Reads and changes whatever its scopes allow, often every repository
+  you can reach, until it is revoked.
+
+What to do
+
+  Revoke it, then sign in with `gh auth login`, which keeps the new
+  token in your keyring.
+
+  → gh auth login
+
+  Revoke or replace it at https://github.com/settings/tokens
+
+If you have decided to live with it
+
+  One finding: `lapwing ignore ID --reason "…"`, with `--until` for a
+  while only.
+  Every finding of this rule: `off = ["github-pat"]` under `[rules]` in
+  ~/.config/lapwing/config.toml.
+
+Where this comes from
+
+  https://example.org/token-formats
+"#);
     }
 
     #[test]
@@ -135,6 +165,9 @@ mod tests {
         };
         let mut out = Vec::new();
         table(&mut out, &[(Kind::Secret, &page, true), (Kind::Setting, &setting, false)], 100).unwrap();
-        insta::assert_snapshot!(anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string(), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string(), @r#"
+github-pat          critical  secret   GitHub personal access token (classic)
+git.tls-verify-off  critical  setting  Git does not check certificates (off)
+"#);
     }
 }

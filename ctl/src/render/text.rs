@@ -1,7 +1,7 @@
 //! Findings for people: ranked, grouped by severity, masked, each with the command to run next.
 
 use super::coverage;
-use super::words::{self, and, clean, count, hang, wrap};
+use super::words::{self, and, clean, count, wrap};
 use crate::exit::complete;
 use anstyle::{AnsiColor, Style};
 use lapwing_agent::record::{Document, Reason, Record, State, Summary};
@@ -83,9 +83,7 @@ fn severity(out: &mut dyn Write, group: &[&Record], view: &View) -> io::Result<(
         }
         if !whole && *nth == ALIKE && all > ALIKE {
             let more = words::number((all - ALIKE) as u64);
-            let text = format!("and {more} more of this kind: {}", all_of(record, view));
-            hang(out, "  ", BODY, &text, view.width)?;
-            writeln!(out)?;
+            writeln!(out, "  and {more} more of this kind: {}\n", all_of(record, view))?;
         }
     }
     Ok(())
@@ -103,7 +101,7 @@ fn all_of(record: &Record, view: &View) -> String {
 
 fn finding(out: &mut dyn Write, record: &Record, view: &View) -> io::Result<()> {
     let lead = format!("  {}  ", clean(&record.id));
-    hang(out, &lead, BODY, &clean(&record.title), view.width)?;
+    wrap(out, &lead, &clean(&record.title), view.width)?;
     let evidence = match (clean(&record.preview), words::grade(record)) {
         (preview, Some(grade)) if preview.is_empty() => grade,
         (preview, Some(grade)) => format!("{preview} ({grade})"),
@@ -140,7 +138,7 @@ fn totals(doc: &Document, view: &View) -> String {
     let counts = and(&severities(&doc.summary));
     if let Source::List { .. } = view.source {
         return match doc.findings.len() as u64 {
-            0 => "No finding of this kind is known.".to_owned(),
+            0 => format!("No finding matches. `{} list --state all` shows every one.", view.lapwing),
             n if counts.is_empty() => format!("{}.", count(n, "finding", "findings")),
             n => format!("{}; open: {counts}.", count(n, "finding", "findings")),
         };

@@ -22,12 +22,145 @@ fn list(one_rule: bool) -> View {
 
 #[test]
 fn a_messy_home_at_100_columns() {
-    insta::assert_snapshot!(text(&sample::messy(), &view(100)), @"");
+    insta::assert_snapshot!(text(&sample::messy(), &view(100)), @r#"
+Critical (1)
+
+  F-7K3Q2MAB  GitHub personal access token (classic)
+      ghp_…3kQ (proved: its checksum holds)
+      ~/.bash_history:14
+      ~/.config/gh/hosts.yml:3
+      ~/notes/setting up the new laptop.md:88
+      and 2 more
+      → gh auth login
+
+High (8)
+
+  F-9ZZ1T0PE  Private key in a file that others on this machine can read, which makes it theirs too
+      mode 0644
+      ~/.ssh/id_ed25519
+      → chmod 600 ~/.ssh/id_ed25519
+
+  F-4M0V5C00  Secret written in a configuration file
+      db0_password = … (named by its assignment)
+      ~/src/app-0/.env:2
+
+  F-4M0V5C01  Secret written in a configuration file
+      db1_password = … (named by its assignment)
+      ~/src/app-1/.env:2
+
+  F-4M0V5C02  Secret written in a configuration file
+      db2_password = … (named by its assignment)
+      ~/src/app-2/.env:2
+
+  F-4M0V5C03  Secret written in a configuration file
+      db3_password = … (named by its assignment)
+      ~/src/app-3/.env:2
+
+  F-4M0V5C04  Secret written in a configuration file
+      db4_password = … (named by its assignment)
+      ~/src/app-4/.env:2
+
+  and 2 more of this kind: lapwing list --rule generic-secret
+
+Medium (1)
+
+  F-2B8NN4XQ  Git does not check the certificates of servers
+      http.sslverify = false
+      ~/.gitconfig:7
+      → git config --global --unset http.sslVerify
+
+1 critical, 8 high and 1 medium in 12,345 files, 1.2 s. This run is incomplete.
+
+Not examined
+  ~/work/root-owned (could not be read: permission denied)
+  ~/work/other (could not be read)
+  and 5 more (could not be read)
+  ~/.config/lapwing/own.toml (rule could not be used: rule `acme-token`: missing field `title`)
+
+Left out: 412 vendored trees and caches, 3 large files (lapwing doctor --all takes them in); 2 links
+that leave the home.
+
+1 ignored (lapwing list --state ignored), 1 silenced by a marker in the file.
+
+Ignores that match nothing
+  ~/src/.lapwingignore:3: old/**
+
+Next: lapwing show F-7K3Q2MAB
+"#);
 }
 
 #[test]
 fn a_messy_home_at_60_columns() {
-    insta::assert_snapshot!(text(&sample::messy(), &view(60)), @"");
+    insta::assert_snapshot!(text(&sample::messy(), &view(60)), @r#"
+Critical (1)
+
+  F-7K3Q2MAB  GitHub personal access token (classic)
+      ghp_…3kQ (proved: its checksum holds)
+      ~/.bash_history:14
+      ~/.config/gh/hosts.yml:3
+      ~/notes/setting up the new laptop.md:88
+      and 2 more
+      → gh auth login
+
+High (8)
+
+  F-9ZZ1T0PE  Private key in a file that others on this
+              machine can read, which makes it theirs too
+      mode 0644
+      ~/.ssh/id_ed25519
+      → chmod 600 ~/.ssh/id_ed25519
+
+  F-4M0V5C00  Secret written in a configuration file
+      db0_password = … (named by its assignment)
+      ~/src/app-0/.env:2
+
+  F-4M0V5C01  Secret written in a configuration file
+      db1_password = … (named by its assignment)
+      ~/src/app-1/.env:2
+
+  F-4M0V5C02  Secret written in a configuration file
+      db2_password = … (named by its assignment)
+      ~/src/app-2/.env:2
+
+  F-4M0V5C03  Secret written in a configuration file
+      db3_password = … (named by its assignment)
+      ~/src/app-3/.env:2
+
+  F-4M0V5C04  Secret written in a configuration file
+      db4_password = … (named by its assignment)
+      ~/src/app-4/.env:2
+
+  and 2 more of this kind: lapwing list --rule generic-secret
+
+Medium (1)
+
+  F-2B8NN4XQ  Git does not check the certificates of servers
+      http.sslverify = false
+      ~/.gitconfig:7
+      → git config --global --unset http.sslVerify
+
+1 critical, 8 high and 1 medium in 12,345 files, 1.2 s. This
+run is incomplete.
+
+Not examined
+  ~/work/root-owned (could not be read: permission denied)
+  ~/work/other (could not be read)
+  and 5 more (could not be read)
+  ~/.config/lapwing/own.toml (rule could not be used: rule
+      `acme-token`: missing field `title`)
+
+Left out: 412 vendored trees and caches, 3 large files
+(lapwing doctor --all takes them in); 2 links that leave the
+home.
+
+1 ignored (lapwing list --state ignored), 1 silenced by a
+marker in the file.
+
+Ignores that match nothing
+  ~/src/.lapwingignore:3: old/**
+
+Next: lapwing show F-7K3Q2MAB
+"#);
 }
 
 #[test]
@@ -37,7 +170,14 @@ fn a_clean_home() {
 
 #[test]
 fn an_incomplete_run_is_never_called_clean() {
-    insta::assert_snapshot!(text(&sample::incomplete(), &view(80)), @"");
+    insta::assert_snapshot!(text(&sample::incomplete(), &view(80)), @r#"
+Nothing found so far, but this run is incomplete: 12,345 files examined, 1.2 s.
+
+Not examined
+  ~/work/root-owned (could not be read: permission denied)
+  ~/work/other (could not be read)
+  the run was stopped before the end
+"#);
     let quiet = text(&sample::incomplete(), &View { quiet: true, ..view(80) });
     assert!(quiet.starts_with("Not examined\n  ~/work/root-owned"), "{quiet}");
     assert_eq!(text(&sample::clean(), &View { quiet: true, ..view(80) }), "");
@@ -131,7 +271,10 @@ fn lines_keep_to_the_width_unless_a_word_is_longer() {
     for width in [40, 60, 100] {
         for line in text(&sample::messy(), &view(width)).lines() {
             let long = textwrap::core::display_width(line) > width;
-            let copied = line.contains('→') || line.contains("~/") || line.starts_with("Next: ");
+            let copied = line.contains('→')
+                || line.contains("of this kind: ")
+                || line.contains("~/")
+                || line.starts_with("Next: ");
             assert!(!long || copied, "{width}: {line}");
         }
     }
