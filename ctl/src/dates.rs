@@ -14,6 +14,11 @@ pub(crate) fn last_day(until: i64) -> String {
     day(until.saturating_sub(1))
 }
 
+/// Today, where the user is.
+pub(crate) fn today() -> String {
+    Zoned::now().date().to_string()
+}
+
 /// The local date of a moment.
 pub(crate) fn day(seconds: i64) -> String {
     day_in(seconds, TimeZone::system())

@@ -1,12 +1,24 @@
 //! The agent's front door: examine a home or some paths, and answer what is known.
 
 use crate::config::Config;
+use crate::document::{self, Frame};
 use crate::home::Home;
-use crate::record::{Document, Record};
+use crate::key::{self, Trouble};
+use crate::ledger::{Ledger, LedgerError, Life, Seen};
+use crate::machine::facts::Machine;
+use crate::machine::files;
+use crate::record::{Document, Reason, Record, State, Summary};
+use crate::sweep::{self, Done, Scope};
+use crate::text;
 use lapwing_rules::engine::Engine;
-use lapwing_rules::pack::PackError;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
+use lapwing_rules::pack::{PackError, Packs};
+use lapwing_rules::place::Paths;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What to examine.
 pub struct Request {
@@ -16,6 +28,8 @@ pub struct Request {
     pub all: bool,
     /// Worker threads.
     pub jobs: usize,
+    /// Today, `YYYY-MM-DD`, where the user is: ignores in files end with a day.
+    pub today: String,
 }
 
 /// Shared with whoever shows progress or stops a run.
@@ -66,37 +80,359 @@ pub enum Error {
     },
 }
 
+/// Files between two writes to the ledger.
+const BATCH: usize = 4096;
+
+/// Built-in rules and those of `config.scan.packs`, with what could not be used.
+#[must_use]
+pub fn engine(config: &Config) -> (Engine, Vec<PackError>) {
+    let mut packs = Packs::builtin();
+    for (path, text) in own_packs(config) {
+        match text {
+            Ok(text) => packs.add(&path.display().to_string(), &text),
+            Err(why) => packs.errors.push(PackError { file: path.display().to_string(), rule: None, why }),
+        }
+    }
+    Engine::new(packs)
+}
+
+/// The user's packs: files, and every `*.toml` of directories.
+fn own_packs(config: &Config) -> Vec<(PathBuf, Result<String, String>)> {
+    let mut paths = Vec::new();
+    for path in &config.scan.packs {
+        let mut below = files::list(path).unwrap_or_else(|| vec![path.clone()]);
+        below.retain(|p| p == path || p.extension().is_some_and(|e| e == "toml"));
+        below.sort();
+        paths.extend(below);
+    }
+    let read =
+        |p: &Path| files::read_config(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
+    paths.into_iter().map(|p| (read(&p), p)).map(|(text, p)| (p, text)).collect()
+}
+
 /// Examines a home and remembers what was found.
+///
+/// # Errors
+/// When the home cannot be entered. Everything else costs coverage.
 pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Document, Error> {
-    todo!()
+    let begun = Instant::now();
+    let home = &request.home;
+    let root = enter(home.root())?;
+    let setup = Setup::new(request, config);
+    let mut memory = Memory::open(home, &setup.version);
+    let scope = setup.scope(request, config, watch, memory.remembered());
+    let (places, dealt) = sweep::places(&scope);
+    let mut total = Done::default();
+    let index = memory.index();
+    sweep::walk(&scope, home.root(), ("~", "~"), &dealt, index.as_deref(), |done| {
+        total.add(done);
+        if total.batch.files.len() + total.batch.dirs.len() >= BATCH {
+            memory.commit(&mut total, &setup.trouble);
+        }
+    });
+    let gone = enter(home.root()).ok() != Some(root);
+    if gone {
+        total.note(Reason::Interrupted, "~", Some("the home went away while it was examined".to_owned()));
+    } else if watch.stop.load(Ordering::Relaxed) {
+        total.note(Reason::Interrupted, "~", None);
+    } else {
+        memory.commit(&mut total, &setup.trouble);
+        memory.revisit(&scope, &mut total);
+    }
+    memory.commit(&mut total, &setup.trouble);
+    // Places last: what is known of an included file through its place must outlive the walk's view of it.
+    total.add(places);
+    memory.commit(&mut total, &setup.trouble);
+    let whole = !total.missed.contains_key(&Reason::Interrupted);
+    let lives = memory.close(whole, &mut total, &setup.trouble);
+    let seen = memory.result(&total, whole);
+    Ok(setup.document(&seen, &lives, total, request, begun))
 }
 
 /// Examines files and directories; remembers nothing.
+///
+/// # Errors
+/// When a path is not there.
 pub fn scan(request: &Request, paths: &[PathBuf], config: &Config, watch: &Watch) -> Result<Document, Error> {
-    todo!()
+    let begun = Instant::now();
+    let setup = Setup::new(request, config);
+    let scope = setup.scope(request, config, watch, HashMap::new());
+    let mut total = Done::default();
+    for path in paths {
+        rustix::fs::stat(path).map_err(|e| Error::Path {
+            path: path.display().to_string(),
+            why: std::io::Error::from(e).to_string(),
+        })?;
+        let shown = if path.as_os_str() == "." { String::new() } else { text::path(path) };
+        let tilde = request.home.shown(&std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
+        total.ignores.extend(sweep::ignores_above(path));
+        sweep::walk(&scope, path, (&shown, &tilde), &HashSet::new(), None, |done| total.add(done));
+    }
+    if watch.stop.load(Ordering::Relaxed) {
+        total.note(Reason::Interrupted, "", None);
+    }
+    let lives = Ledger::existing(&request.home.ledger())
+        .ok()
+        .flatten()
+        .and_then(|l| l.lives().ok())
+        .unwrap_or_default();
+    let seen: Vec<Seen> =
+        std::mem::take(&mut total.batch.files).into_iter().flat_map(|(_, seen)| seen).collect();
+    Ok(setup.document(&seen, &lives, total, request, begun))
 }
 
-/// Built-in rules and those of `config.scan.packs`, with what could not be used.
-pub fn engine(config: &Config) -> (Engine, Vec<PackError>) {
-    todo!()
+/// What a run is set up with.
+struct Setup {
+    engine: Engine,
+    errors: Vec<PackError>,
+    ids: Fingerprinter,
+    trouble: Trouble,
+    machine: Machine,
+    /// Changes with anything that may change a verdict about an unchanged file.
+    version: String,
+}
+
+impl Setup {
+    fn new(request: &Request, config: &Config) -> Setup {
+        let (engine, errors) = engine(config);
+        let trouble = Trouble::default();
+        let (state, shared) = (request.home.state().to_owned(), Arc::clone(&trouble));
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
+        let version = version(config);
+        Setup { engine, errors, ids, trouble, machine: Machine::new(&request.home), version }
+    }
+
+    fn scope<'a>(
+        &'a self,
+        request: &'a Request,
+        config: &'a Config,
+        watch: &'a Watch,
+        remembered: HashMap<String, bool>,
+    ) -> Scope<'a> {
+        let mut skip = Paths::default();
+        let patterns = if request.all { &[][..] } else { &config.scan.skip[..] };
+        patterns.iter().for_each(|p| skip.add(p, ()));
+        Scope {
+            engine: &self.engine,
+            ids: &self.ids,
+            policy: &config.rules,
+            machine: &self.machine,
+            home: &request.home,
+            watch,
+            skip,
+            largest: if request.all { u64::MAX } else { config.scan.max_file_size },
+            remembered,
+            jobs: request.jobs,
+        }
+    }
+
+    fn document(
+        &self,
+        seen: &[Seen],
+        lives: &HashMap<FindingId, Life>,
+        mut total: Done,
+        request: &Request,
+        begun: Instant,
+    ) -> Document {
+        for error in &self.errors {
+            total.note(Reason::BadRule, &error.file, Some(error.to_string()));
+        }
+        for file in &total.ignores {
+            for problem in &file.problems {
+                let missed = total.missed.entry(Reason::Unparsable).or_default();
+                missed.count += 1;
+                missed.paths.push(file.path.clone());
+                missed.why.get_or_insert_with(|| format!("{}: {problem}", file.path));
+            }
+        }
+        let mut records = Frame::new(&self.engine, lives, now()).records(seen);
+        let (ignored, unused_ignores) = document::silence(&mut records, &total.ignores, &request.today);
+        let summary = Summary {
+            ignored,
+            unused_ignores,
+            silenced: total.silenced,
+            files: total.files,
+            unchanged: total.unchanged,
+            bytes: total.bytes,
+            notes: total.notes,
+            millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ..Summary::default()
+        };
+        document::document(records, document::coverage(total.missed), summary)
+    }
+}
+
+/// What is remembered during a run, with the ledger while that can be used.
+struct Memory {
+    ledger: Option<Ledger>,
+    before: Vec<Seen>,
+    fresh: HashMap<String, Vec<Seen>>,
+    note: Option<String>,
+    failed: Option<String>,
+}
+
+impl Memory {
+    fn open(home: &Home, version: &str) -> Memory {
+        let mut memory =
+            Memory { ledger: None, before: Vec::new(), fresh: HashMap::new(), note: None, failed: None };
+        let opened = Ledger::open(&home.ledger()).and_then(|(ledger, note)| {
+            ledger.index_for(version)?;
+            memory.before = ledger.seen()?;
+            memory.note = note;
+            Ok(ledger)
+        });
+        match opened {
+            Ok(ledger) => memory.ledger = Some(ledger),
+            Err(e) => memory.failed = Some(format!("{}: {e}", home.shown(&home.ledger()))),
+        }
+        memory
+    }
+
+    /// Paths at which something is remembered, and whether any of it is not a secret: what makes a setting risky may
+    /// lie in another file, so those are judged again even when unchanged.
+    fn remembered(&self) -> HashMap<String, bool> {
+        let mut paths = HashMap::new();
+        for s in &self.before {
+            *paths.entry(s.path.clone()).or_default() |= s.kind != lapwing_rules::rule::Kind::Secret;
+        }
+        paths
+    }
+
+    fn index(&self) -> Option<PathBuf> {
+        self.ledger.as_ref().map(|l| l.path().to_owned())
+    }
+
+    /// Takes the batch over and writes it. After the first failure nothing more is written: half a sweep must not look
+    /// like a whole one.
+    fn commit(&mut self, total: &mut Done, trouble: &Trouble) {
+        let batch = std::mem::take(&mut total.batch);
+        if self.failed.is_none() {
+            self.failed = trouble.get().cloned();
+        }
+        if let (Some(ledger), None) = (&mut self.ledger, &self.failed) {
+            self.failed = ledger.commit(&batch, now()).err().map(|e| e.to_string());
+        }
+        self.fresh.extend(batch.files);
+    }
+
+    /// Looks after remembered paths that the sweep has not met: gone, moved out of the way, or left out since.
+    fn revisit(&self, scope: &Scope<'_>, total: &mut Done) {
+        for path in scope.remembered.keys() {
+            if path.is_empty() || total.kept.contains(path) || self.fresh.contains_key(path) {
+                continue;
+            }
+            total.add(sweep::again(scope, path));
+        }
+    }
+
+    fn close(&mut self, whole: bool, total: &mut Done, trouble: &Trouble) -> HashMap<FindingId, Life> {
+        self.failed = self.failed.take().or_else(|| trouble.get().cloned());
+        let settled = match (&self.ledger, &self.failed) {
+            (Some(ledger), None) if whole => ledger.settle(now()).and_then(|()| ledger.lives()),
+            (Some(ledger), _) => ledger.lives(),
+            (None, _) => Ok(HashMap::new()),
+        };
+        total.notes.extend(self.note.take());
+        let (lives, why) =
+            settled.map_or_else(|e| (HashMap::new(), Some(e.to_string())), |lives| (lives, None));
+        if let Some(why) = self.failed.take().or(why) {
+            total.note(Reason::Ledger, "", Some(format!("what was found could not be remembered: {why}")));
+        }
+        lives
+    }
+
+    /// What is there now: fresh results, and what is remembered of unchanged files.
+    fn result(&mut self, total: &Done, whole: bool) -> Vec<Seen> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let before = std::mem::take(&mut self.before);
+        let still = before
+            .into_iter()
+            .filter(|s| total.kept.contains(&s.path) || (!whole && !fresh.contains_key(&s.path)));
+        still.chain(fresh.values().flatten().cloned()).collect()
+    }
+}
+
+/// Device and inode of a directory that can be entered.
+fn enter(path: &Path) -> Result<(u64, u64), Error> {
+    let fail = |e: rustix::io::Errno| Error::Path {
+        path: path.display().to_string(),
+        why: std::io::Error::from(e).to_string(),
+    };
+    let stat = files::open_root(path).and_then(rustix::fs::fstat).map_err(fail)?;
+    Ok((stat.st_dev, stat.st_ino))
+}
+
+fn version(config: &Config) -> String {
+    let mut parts = toml::to_string(config).unwrap_or_default();
+    for (path, pack) in own_packs(config) {
+        parts.push_str(&path.display().to_string());
+        parts.push_str(&pack.unwrap_or_else(|e| e));
+    }
+    // The program itself: rules are compiled in.
+    if let Ok(exe) = rustix::fs::stat("/proc/self/exe") {
+        parts.push_str(&format!("{} {} {} {}", exe.st_ino, exe.st_size, exe.st_mtime, exe.st_mtime_nsec));
+    }
+    text::hex(&text::digest(parts.as_bytes())[..16])
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed())
+}
+
+fn ledger_error(home: &Home, e: &LedgerError) -> Error {
+    Error::Ledger { path: home.shown(&home.ledger()), why: e.to_string() }
 }
 
 /// What the ledger knows of a home without looking again: every finding, resolved ones too.
-pub fn known(home: &Home) -> Result<Vec<Record>, Error> {
-    todo!()
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn known(home: &Home, engine: &Engine) -> Result<Vec<Record>, Error> {
+    let Some(ledger) = Ledger::existing(&home.ledger()).map_err(|e| ledger_error(home, &e))? else {
+        return Ok(Vec::new());
+    };
+    let read = || Ok((ledger.lives()?, [ledger.seen()?, ledger.gone()?].concat()));
+    let (lives, seen) = read().map_err(|e| ledger_error(home, &e))?;
+    Ok(Frame::new(engine, &lives, now()).records(&seen))
 }
 
 /// The finding that an id (or the beginning of one, with or without `F-`) stands for.
-pub fn find(home: &Home, id: &str) -> Result<Record, Error> {
-    todo!()
+///
+/// # Errors
+/// When there is none, or several.
+pub fn find(home: &Home, engine: &Engine, id: &str) -> Result<Record, Error> {
+    let want = id.to_ascii_uppercase();
+    let want = want.strip_prefix("F-").unwrap_or(&want);
+    let mut hits: Vec<Record> =
+        known(home, engine)?.into_iter().filter(|r| r.id[2..].starts_with(want)).collect();
+    match (hits.len(), want.is_empty()) {
+        (1, _) => Ok(hits.remove(0)),
+        (0, _) | (_, true) => Err(Error::NoFinding { id: id.to_owned() }),
+        (count, false) => Err(Error::Ambiguous { id: id.to_owned(), count }),
+    }
 }
 
-/// Decides to live with a finding. Returns it.
-pub fn ignore(home: &Home, id: &str, reason: &str, until: Option<i64>) -> Result<Record, Error> {
-    todo!()
-}
-
-/// Takes an ignore back. Returns the finding.
-pub fn unignore(home: &Home, id: &str) -> Result<Record, Error> {
-    todo!()
+/// Decides to live with a finding (`Some((reason, until))`, seconds since 1970), or takes that back. Returns it as it
+/// is now.
+///
+/// # Errors
+/// When there is no such finding, or the ledger cannot be written.
+pub fn decide(
+    home: &Home,
+    engine: &Engine,
+    id: &str,
+    decision: Option<(&str, Option<i64>)>,
+) -> Result<Record, Error> {
+    let mut record = find(home, engine, id)?;
+    let write = || -> Result<(), LedgerError> {
+        let (ledger, _) = Ledger::open(&home.ledger())?;
+        let full = ledger.lives()?.into_keys().find(|k| k.short() == record.id);
+        full.map_or(Ok(()), |k| ledger.ignore(&k, decision, now()))
+    };
+    write().map_err(|e| ledger_error(home, &e))?;
+    record.state = match decision {
+        Some((reason, until)) => State::Ignored { reason: reason.to_owned(), until },
+        None => State::Open,
+    };
+    Ok(record)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone)]
 pub struct Home {
     root: PathBuf,
+    canonical: PathBuf,
     state: PathBuf,
     own: bool,
 }
@@ -19,18 +20,21 @@ impl Home {
         let root = dirs.home_dir().to_owned();
         let state =
             dirs.state_dir().map_or_else(|| root.join(".local/state"), Path::to_owned).join("lapwing");
-        Some(Home { root, state, own: true })
+        let canonical = std::fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+        Some(Home { root, canonical, state, own: true })
     }
 
     /// Another home. State stays with whoever runs the program: nothing is written into a home that is only looked
     /// at. Without a home of our own there is no state directory, and nothing is remembered.
     #[must_use]
     pub fn other(root: &Path) -> Home {
-        let state = Home::own().map(|h| h.state).unwrap_or_default();
-        let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-        match Home::own().filter(|own| std::fs::canonicalize(&own.root).is_ok_and(|own| own == root)) {
-            Some(own) => own,
-            None => Home { root, state, own: false },
+        let canonical = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+        match Home::own() {
+            Some(own) if own.canonical == canonical => own,
+            own => {
+                let state = own.map(|h| h.state).unwrap_or_default();
+                Home { root: canonical.clone(), canonical, state, own: false }
+            }
         }
     }
 
@@ -38,6 +42,12 @@ impl Home {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The directory with every link on its way resolved.
+    #[must_use]
+    pub fn canonical(&self) -> &Path {
+        &self.canonical
     }
 
     /// Whether environment and machine belong to it.
@@ -50,6 +60,26 @@ impl Home {
     #[must_use]
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// How a path is shown: `~/…` in the home, bytes that are no text as `\\x…`.
+    #[must_use]
+    pub fn shown(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.root).or_else(|_| path.strip_prefix(&self.canonical)) {
+            Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+            Ok(rest) => format!("~/{}", crate::text::path(rest)),
+            Err(_) => crate::text::path(path),
+        }
+    }
+
+    /// The path that people call `~/…`.
+    #[must_use]
+    pub fn path(&self, shown: &str) -> PathBuf {
+        match shown.strip_prefix('~') {
+            Some("") => self.root.clone(),
+            Some(rest) if rest.starts_with('/') => self.root.join(&rest[1..]),
+            _ => PathBuf::from(shown),
+        }
     }
 
     /// The ledger's file.

@@ -1,8 +1,12 @@
 //! Reads the machine and remembers what was found. Writes only its own state, never a user's file.
 
 pub mod config;
+mod document;
 pub mod examine;
 pub mod home;
-pub mod machine;
+mod key;
+mod ledger;
+mod machine;
 pub mod record;
+mod sweep;
 mod text;

@@ -98,7 +98,7 @@ pub enum State {
 }
 
 /// Why something was not examined.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// No permission, or a read error.
@@ -171,6 +171,8 @@ pub struct Summary {
     pub complete: bool,
     /// Milliseconds from start to end.
     pub millis: u64,
+    /// Things worth telling that are no gap, one line each.
+    pub notes: Vec<String>,
     /// Ignores that matched nothing: what they say and where they stand.
     pub unused_ignores: Vec<String>,
 }

@@ -1,6 +1,8 @@
 //! Small things about bytes and text.
 
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::Path;
 
 /// SHA-256, for names of files and rows: never of a secret.
 pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -10,4 +12,34 @@ pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// Text of bytes that need not be UTF-8.
+pub(crate) fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
+
+/// A path as text: bytes that are not UTF-8 as `\xNN`, so that two different paths never look alike.
+pub(crate) fn path(path: &Path) -> String {
+    let mut out = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn paths_that_are_not_text_stay_apart() {
+        let shown = |b: &[u8]| path(Path::new(std::ffi::OsStr::from_bytes(b)));
+        assert_eq!(shown(b"a/\xffb"), "a/\\xffb");
+        assert_ne!(shown(b"\xff"), shown(b"\xfe"));
+    }
 }

@@ -92,6 +92,8 @@ impl Engine {
         let checks = self.checks.iter().map(|(page, _)| (Kind::Check, Arc::clone(page)));
         let mut pages: Vec<_> = secrets.chain(at_places).chain(settings).chain(checks).collect();
         pages.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+        // A secret that several places give away has one page.
+        pages.dedup_by(|a, b| Arc::ptr_eq(&a.1, &b.1));
         pages
     }
 
@@ -110,7 +112,7 @@ impl Engine {
                 self.judge(name, target, entry, cx, &mut report);
             }
         }
-        for (page, check) in &self.checks {
+        for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
             let found = match &check.run {
                 Run::File(run) => run(target, cx.facts),
                 Run::Entries(name, run) if format == Some(name) => run(target, &read.entries, cx.facts),
@@ -125,7 +127,7 @@ impl Engine {
     #[must_use]
     pub fn scan_home(&self, cx: &Cx<'_>) -> Report {
         let mut report = Report::default();
-        for (page, check) in &self.checks {
+        for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
             if let Run::Home(run) = check.run {
                 self.report(page, run(cx.facts), "", cx, &mut report);
             }
@@ -154,9 +156,12 @@ impl Engine {
         let mut hits = Vec::new();
         for entry in entries {
             for (page, spec) in &place.secrets {
-                let named = spec.keys.iter().any(|k| wild(k, &entry.key));
-                if named && entry.value.len() >= spec.min_len && literal(entry.value.as_bytes()) {
-                    hits.push(place_hit(page, entry, bytes));
+                if !spec.keys.iter().any(|k| wild(k, &entry.key)) {
+                    continue;
+                }
+                let Some((at, secret)) = spec.part.of(&entry.key, &entry.value) else { continue };
+                if secret.len() >= spec.min_len && literal(secret.as_bytes()) {
+                    hits.push(place_hit(page, entry, at, secret, bytes));
                 }
             }
             if place.history && bytes.get(entry.span.0..entry.span.1) != Some(entry.value.as_bytes()) {
@@ -194,10 +199,7 @@ impl Engine {
     }
 
     fn report(&self, page: &Arc<Page>, found: Vec<Found>, path: &str, cx: &Cx<'_>, report: &mut Report) {
-        if !cx.switched_off(page) {
-            let kind = Kind::Check;
-            report.findings.extend(found.into_iter().map(|f| self.finding(page, kind, f, path, cx)));
-        }
+        report.findings.extend(found.into_iter().map(|f| self.finding(page, Kind::Check, f, path, cx)));
     }
 
     fn finding(&self, page: &Arc<Page>, kind: Kind, found: Found, path: &str, cx: &Cx<'_>) -> Finding {
@@ -214,6 +216,7 @@ impl Engine {
             grade: None,
             preview: redact::line(&self.secrets, &found.preview),
             note: None,
+            key: found.setting,
             path: found.path,
             at: found.at,
         }
@@ -230,18 +233,15 @@ fn literal(value: &[u8]) -> bool {
     !allow::reference(value) && allow::placeholder(value).is_none()
 }
 
-fn place_hit(page: &Arc<Page>, entry: &Entry, bytes: &[u8]) -> Hit {
+/// `secret` stands at `at` of the entry's value.
+fn place_hit(page: &Arc<Page>, entry: &Entry, at: Option<usize>, secret: &str, bytes: &[u8]) -> Hit {
     let plain = bytes.get(entry.span.0..entry.span.1) == Some(entry.value.as_bytes());
-    let decoded = (!plain).then(|| zeroize::Zeroizing::new(entry.value.clone().into_bytes()));
-    Hit {
-        page: Arc::clone(page),
-        grade: Grade::Named,
-        note: None,
-        at: entry.span,
-        decoded,
-        shown: 0,
-        rank: 1,
-    }
+    let start = entry.span.0 + at.unwrap_or(0);
+    let (at, decoded) = match at {
+        Some(_) if plain => ((start, start + secret.len()), None),
+        _ => (entry.span, Some(zeroize::Zeroizing::new(secret.as_bytes().to_vec()))),
+    };
+    Hit { page: Arc::clone(page), grade: Grade::Named, note: None, at, decoded, shown: 0, rank: 1 }
 }
 
 /// Extensions of files in which `name = value` is a value, not code.

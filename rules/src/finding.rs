@@ -30,6 +30,8 @@ pub struct Finding {
     pub grade: Option<Grade>,
     /// Masked: never holds a secret.
     pub preview: String,
+    /// The setting's key, for commands that change it; empty for other kinds.
+    pub key: String,
     /// Evidence in words, for example `checksum holds` or `the checksum does not hold`.
     pub note: Option<String>,
     /// The file, when it is not the target itself (an included file), as `~/…`.
@@ -54,6 +56,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What could not be examined.
     pub problems: Vec<Problem>,
+    /// What was found depends on other files too (includes): the file must be judged again even when unchanged.
+    pub depends: bool,
     /// How many findings inline markers silenced.
     pub silenced: u64,
 }

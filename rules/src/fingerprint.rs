@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// 128 bits that name a finding.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FindingId(pub [u8; 16]);
 
 /// Crockford's alphabet: no `I`, `L`, `O`, `U`, so that an id can be read aloud.

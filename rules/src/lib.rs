@@ -14,6 +14,7 @@
 //! | `secrets/` | prefilter → match → judge → grade; decoders; checksums |
 //! | [`settings`] | readers (one format a file) and predicates |
 //! | `checks/` | rules that need code, one file each |
+//! | `keys/` | private keys by content |
 //! | [`engine`] | which rules judge a target |
 //! | [`testing`] | examples made at test time, and every rule's own tests |
 //!
@@ -29,6 +30,7 @@ pub mod facts;
 pub mod finding;
 pub mod fingerprint;
 pub mod ignore;
+mod keys;
 pub mod pack;
 pub mod place;
 pub mod policy;

@@ -2,6 +2,7 @@
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
 use crate::rule::{self, Grade, Page};
+use crate::settings::part::Part;
 use crate::settings::predicate::Predicate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -57,6 +58,9 @@ pub struct SecretSpec {
     /// Judge the value as the generic rule does: more evidence than a name is needed.
     #[serde(default)]
     pub generic: bool,
+    /// The secret is a password that a person chose: words that manuals use and everybody's defaults are not secrets.
+    #[serde(default)]
+    pub chosen: bool,
     /// Bytes of the match that are public knowledge and may be shown; by default the anchor.
     #[serde(default)]
     pub shown: Option<usize>,
@@ -79,6 +83,9 @@ pub struct SettingSpec {
     pub places: Vec<String>,
     /// Key patterns in lower case; `*` stands for anything, dots too.
     pub keys: Vec<String>,
+    /// Key patterns that are fine nevertheless.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// Only under scopes (`Host`, `Match`, section headers) that match one of these patterns.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -145,6 +152,12 @@ pub struct PlaceSecretSpec {
     /// Least length of a value that counts.
     #[serde(default = "one")]
     pub min_len: usize,
+    /// Which part of the value is the secret.
+    #[serde(default)]
+    pub part: Part,
+    /// Ids of other places where the same holds.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Files in which it must be found.
     #[serde(default)]
     pub examples: Vec<String>,
@@ -180,13 +193,20 @@ impl Packs {
     pub fn builtin() -> Packs {
         let mut packs = Packs::default();
         for (_, name, text) in PACKS {
-            packs.add(name, text);
+            packs.read(name, text);
         }
+        // Once for all: after each of hundreds of files it would take longer than to read them.
+        packs.drop_twins("built-in packs");
         packs
     }
 
     /// Adds one file; `name` is used in errors.
     pub fn add(&mut self, name: &str, text: &str) {
+        self.read(name, text);
+        self.drop_twins(name);
+    }
+
+    fn read(&mut self, name: &str, text: &str) {
         let mut file = match text.parse::<Table>() {
             Ok(table) => table,
             Err(e) => {
@@ -220,7 +240,6 @@ impl Packs {
             );
             self.errors.push(PackError { file: name.to_owned(), rule: None, why });
         }
-        self.drop_twins(name);
     }
 
     /// A second rule of the same id is an error: an ignore or a policy could not tell them apart.

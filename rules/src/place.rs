@@ -25,37 +25,61 @@ pub struct Place {
     pub secrets: Vec<(Arc<Page>, PlaceSecretSpec)>,
 }
 
-/// All places, with an index by last path segment.
+/// All places.
 #[derive(Default)]
 pub struct Places {
     places: Vec<Place>,
-    /// Patterns whose last segment is literal.
-    by_name: HashMap<String, Vec<Pattern>>,
-    /// The others.
-    wild: Vec<Pattern>,
+    paths: Paths<usize>,
 }
 
-struct Pattern {
-    place: usize,
+/// Path patterns with something to say for each, indexed by last segment: most paths of a disk match none, and that
+/// must cost one look-up.
+pub struct Paths<T> {
+    /// Patterns whose last segment is literal.
+    by_name: HashMap<String, Vec<Pattern<T>>>,
+    /// The others.
+    wild: Vec<Pattern<T>>,
+}
+
+struct Pattern<T> {
+    says: T,
     segments: Vec<String>,
 }
 
+impl<T> Default for Paths<T> {
+    fn default() -> Paths<T> {
+        Paths { by_name: HashMap::new(), wild: Vec::new() }
+    }
+}
+
+impl<T: Copy> Paths<T> {
+    /// Adds a pattern: `*` within a segment, `**` across segments.
+    pub fn add(&mut self, pattern: &str, says: T) {
+        let segments: Vec<String> = pattern.split('/').map(str::to_owned).collect();
+        match segments.last() {
+            Some(name) if !name.contains('*') => {
+                self.by_name.entry(name.clone()).or_default().push(Pattern { says, segments });
+            }
+            _ => self.wild.push(Pattern { says, segments }),
+        }
+    }
+
+    /// What the first pattern that matches says; literal last segments come before wildcards.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<T> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let named = self.by_name.get(name).into_iter().flatten();
+        named.chain(&self.wild).find(|p| p.matches(name, path)).map(|p| p.says)
+    }
+}
+
 impl Places {
-    /// Compiles places; order matters where two match: the earlier wins, and literal names win over wildcards.
+    /// Compiles places; where two match, the earlier wins, and literal names win over wildcards.
     #[must_use]
     pub fn new(specs: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>) -> Places {
         let mut places = Places::default();
         for (spec, secrets) in specs {
-            let place = places.places.len();
-            for path in &spec.paths {
-                let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
-                match segments.last() {
-                    Some(name) if !name.contains('*') => {
-                        places.by_name.entry(name.clone()).or_default().push(Pattern { place, segments });
-                    }
-                    _ => places.wild.push(Pattern { place, segments }),
-                }
-            }
+            spec.paths.iter().for_each(|path| places.paths.add(path, places.places.len()));
             places.places.push(Place {
                 mode: spec.mode.as_deref().and_then(|m| u32::from_str_radix(m, 8).ok()),
                 secrets: secrets.into_iter().map(|(page, s)| (Arc::new(page), s)).collect(),
@@ -67,16 +91,23 @@ impl Places {
                 history: spec.history,
             });
         }
+        places.share();
         places
+    }
+
+    /// Gives the secrets of one place to the others that it names.
+    fn share(&mut self) {
+        let secrets = self.places.iter().flat_map(|p| p.secrets.iter().cloned());
+        let shared: Vec<_> = secrets.filter(|(_, spec)| !spec.also.is_empty()).collect();
+        for place in &mut self.places {
+            place.secrets.extend(shared.iter().filter(|(_, spec)| spec.also.contains(&place.id)).cloned());
+        }
     }
 
     /// What a path (`~/…` or absolute) is.
     #[must_use]
     pub fn classify(&self, path: &str) -> Option<&Place> {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let named = self.by_name.get(name).into_iter().flatten();
-        let mut hit = named.chain(&self.wild).filter(|p| p.matches(path));
-        hit.next().and_then(|p| self.places.get(p.place))
+        self.paths.find(path).and_then(|place| self.places.get(place))
     }
 
     /// All places.
@@ -92,8 +123,11 @@ impl Places {
     }
 }
 
-impl Pattern {
-    fn matches(&self, path: &str) -> bool {
+impl<T> Pattern<T> {
+    fn matches(&self, name: &str, path: &str) -> bool {
+        if !self.segments.last().is_some_and(|last| last == "**" || wild(last, name)) {
+            return false;
+        }
         let segments: Vec<&str> = path.split('/').collect();
         walk(&self.segments, &segments)
     }
@@ -140,8 +174,9 @@ mod tests {
     use crate::pack::Packs;
 
     fn matches(pattern: &str, path: &str) -> bool {
-        let segments = pattern.split('/').map(str::to_owned).collect();
-        Pattern { place: 0, segments }.matches(path)
+        let mut paths = Paths::default();
+        paths.add(pattern, ());
+        paths.find(path).is_some()
     }
 
     #[test]
@@ -164,6 +199,18 @@ mod tests {
         assert!(!wild(&"*a".repeat(40), &"a".repeat(39)));
         assert!(wild("a*b*c", "axxbyyc"));
         assert!(!wild("a*b*c", "axxbyy"));
+    }
+
+    #[test]
+    fn secrets_are_shared_with_places_that_exist() {
+        let places = Places::new(Packs::builtin().places);
+        for (page, spec) in places.all().iter().flat_map(|p| &p.secrets) {
+            for id in &spec.also {
+                let other =
+                    places.by_id(id).is_some_and(|p| p.secrets.iter().any(|(own, _)| own.id == page.id));
+                assert!(other, "{}: {id}", page.id);
+            }
+        }
     }
 
     #[test]

@@ -38,7 +38,8 @@ const TAIL: usize = 3;
 pub fn mask(secret: &[u8], public_prefix: usize) -> String {
     let printable = |b: &[u8]| b.iter().all(|c| c.is_ascii_graphic());
     let prefix = public_prefix.min(PREFIX_SHOWN).min(secret.len());
-    let head = &secret[..prefix];
+    // Up to a blank: `-----BEGIN` says enough of a header.
+    let head = secret[..prefix].split(|c| !c.is_ascii_graphic()).next().unwrap_or_default();
     let body = secret.len() - prefix;
     let tail = if body >= LONG { &secret[secret.len() - TAIL..] } else { &[] };
     let show = |b: &[u8]| if printable(b) { String::from_utf8_lossy(b).into_owned() } else { String::new() };
@@ -59,6 +60,7 @@ mod tests {
     fn long_secrets_show_prefix_and_tail() {
         let token = [b"ghp_".as_slice(), &[b'a'; 33], b"xyz"].concat();
         assert_eq!(mask(&token, 4), "ghp_…xyz");
+        assert_eq!(mask(b"BEGIN KEY aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 12), "BEGIN…aaa");
     }
 
     #[test]

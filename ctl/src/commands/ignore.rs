@@ -12,7 +12,9 @@ pub(super) fn run(session: &mut Session, id: &str, reason: &str, until: Option<i
         return Err(usage("the reason is empty; write one that you will understand next year"));
     }
     let json = session.json()?;
-    let record = examine::ignore(&session.home()?, id, reason, until)?;
+    let config = session.config()?.config;
+    let engine = session.engine(&config);
+    let record = examine::decide(&session.home()?, &engine, id, Some((reason, until)))?;
     if json {
         session.print_json(&record)?;
         return Ok(Exit::Clean);

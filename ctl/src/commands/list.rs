@@ -11,7 +11,9 @@ use lapwing_rules::rule::Severity;
 use std::io::Write;
 
 pub(super) fn run(session: &mut Session, filter: &List) -> anyhow::Result<Exit> {
-    let mut findings = examine::known(&session.home()?)?;
+    let config = session.config()?.config;
+    let engine = session.engine(&config);
+    let mut findings = examine::known(&session.home()?, &engine)?;
     if findings.is_empty() && session.global.format == Format::Text {
         let lapwing = session.lapwing();
         writeln!(session.out, "No finding is known here. `{lapwing} doctor` looks again.")?;

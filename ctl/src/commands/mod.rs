@@ -14,6 +14,7 @@ mod show;
 mod unignore;
 
 use crate::cli::{Cli, Command, Config as ConfigCommand, Format, Global, Rules};
+use crate::dates;
 use crate::exit::{self, Exit, usage};
 use crate::progress::Progress;
 use crate::render::out::Out;
@@ -101,7 +102,7 @@ impl Session {
     fn request(&self) -> anyhow::Result<Request> {
         let usual = || std::thread::available_parallelism().map_or(1, usize::from).min(JOBS);
         let jobs = self.global.jobs.map_or_else(usual, usize::from);
-        Ok(Request { home: self.home()?, all: self.global.all, jobs })
+        Ok(Request { home: self.home()?, all: self.global.all, jobs, today: dates::today() })
     }
 
     /// Examines something, with a spinner and Ctrl-C.

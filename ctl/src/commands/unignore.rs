@@ -7,7 +7,9 @@ use lapwing_agent::examine;
 
 pub(super) fn run(session: &mut Session, id: &str) -> anyhow::Result<Exit> {
     let json = session.json()?;
-    let record = examine::unignore(&session.home()?, id)?;
+    let config = session.config()?.config;
+    let engine = session.engine(&config);
+    let record = examine::decide(&session.home()?, &engine, id, None)?;
     if json {
         session.print_json(&record)?;
         return Ok(Exit::Clean);

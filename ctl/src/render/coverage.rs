@@ -87,6 +87,17 @@ fn named(gap: &Gap) -> String {
     count(gap.count, one, many)
 }
 
+/// What else a run has to tell, one line each.
+pub(crate) fn notes(out: &mut dyn Write, summary: &Summary, view: &View) -> io::Result<()> {
+    if !summary.notes.is_empty() {
+        writeln!(out)?;
+    }
+    summary
+        .notes
+        .iter()
+        .try_for_each(|note| hang(out, "", INDENT, &format!("Note: {}", words::line(note)), view.width))
+}
+
 /// What people have decided to live with, and what of it has become idle.
 pub(crate) fn ignores(out: &mut dyn Write, summary: &Summary, view: &View) -> io::Result<()> {
     let mut parts = Vec::new();

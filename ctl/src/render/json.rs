@@ -112,6 +112,7 @@ mod tests {
             "low",
             "medium",
             "millis",
+            "notes",
             "silenced",
             "unchanged",
             "unused_ignores",

@@ -59,6 +59,7 @@ pub(crate) fn document(out: &mut dyn Write, doc: &Document, view: &View) -> io::
     if !view.quiet {
         coverage::left_out(out, doc, view)?;
         coverage::ignores(out, &doc.summary, view)?;
+        coverage::notes(out, &doc.summary, view)?;
         next(out, &shown, doc, view)?;
     }
     Ok(())

@@ -1,41 +1,215 @@
 //! Opens and reads files: never a FIFO, socket or device, never through a link that somebody swaps in.
 #![expect(clippy::disallowed_methods, reason = "this is the reader that everybody else is told to use")]
 
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open};
+use crate::record::Reason;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, statat};
+use rustix::io::Errno;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Largest configuration file of our own.
 const CONFIG: u64 = 1 << 20;
+/// Largest file that a rule may ask for.
+const SMALL: u64 = 4 << 20;
+
+/// What identifies a state of a file: it changes whenever the content may have changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Identity {
+    pub(crate) inode: u64,
+    /// Device, size, mtime and ctime, mixed. Ctime cannot be set by a program, so this cannot be forged from inside.
+    pub(crate) state: u64,
+}
+
+impl Identity {
+    pub(crate) fn of(stat: &Stat) -> Identity {
+        let parts = [
+            stat.st_dev,
+            stat.st_size.cast_unsigned(),
+            stat.st_mtime.cast_unsigned(),
+            u64::try_from(stat.st_mtime_nsec).unwrap_or_default(),
+            stat.st_ctime.cast_unsigned(),
+            u64::try_from(stat.st_ctime_nsec).unwrap_or_default(),
+        ];
+        let mix = |h: u64, p: u64| (h ^ p).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        Identity { inode: stat.st_ino, state: parts.into_iter().fold(0, mix) }
+    }
+}
+
+/// Metadata of a name in a directory, of the link itself if it is one.
+pub(crate) fn stat_in(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> Result<Stat, Errno> {
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+pub(crate) fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+/// Opens a regular file that has just been seen with this metadata. A file swapped in since is refused.
+pub(crate) fn open_in(dir: BorrowedFd<'_>, name: &std::ffi::CStr, seen: &Stat) -> Result<OwnedFd, Reason> {
+    if kind(seen) != FileType::RegularFile {
+        return Err(Reason::Special);
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = openat(dir, name, flags, Mode::empty()).map_err(why)?;
+    let stat = fstat(&fd).map_err(why)?;
+    let same =
+        stat.st_ino == seen.st_ino && stat.st_dev == seen.st_dev && kind(&stat) == FileType::RegularFile;
+    if same { Ok(fd) } else { Err(Reason::Vanished) }
+}
+
+/// Opens a directory below another without following any link on the way.
+pub(crate) fn open_dir(root: BorrowedFd<'_>, below: &Path) -> Result<OwnedFd, Reason> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+    let strict = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match openat2(root, below, flags, Mode::empty(), strict) {
+        // Kernels before 5.6 and some sandboxes do not have it.
+        Err(Errno::NOSYS | Errno::PERM) => openat(root, below, flags, Mode::empty()).map_err(why),
+        other => other.map_err(why),
+    }
+}
+
+/// Opens the directory that everything is looked at below.
+pub(crate) fn open_root(path: &Path) -> Result<OwnedFd, Errno> {
+    open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Why a system call failed, in our words.
+pub(crate) fn why(errno: Errno) -> Reason {
+    match errno {
+        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::STALE => Reason::Vanished,
+        _ => Reason::Unreadable,
+    }
+}
+
+/// Whether a directory is on a file system that is served by somebody else: reading it may hang or cost a network.
+pub(crate) fn is_remote(dir: &OwnedFd) -> bool {
+    // Magic numbers of statfs(2): NFS, SMB, SMB2, CIFS, FUSE, 9P, AFS, Ceph, Coda.
+    const REMOTE: [u32; 9] = [
+        0x6969,
+        0x517b,
+        0xfe53_4d42,
+        0xff53_4d42,
+        0x6573_5546,
+        0x0102_1997,
+        0x5346_414f,
+        0x00c3_6400,
+        0x7375_7245,
+    ];
+    rustix::fs::fstatfs(dir).is_ok_and(|s| u32::try_from(s.f_type).is_ok_and(|t| REMOTE.contains(&t)))
+}
+
+/// Reads on until the buffer is full or the file ends; `true` when it has ended.
+pub(crate) fn fill(fd: &OwnedFd, buffer: &mut Vec<u8>, target: usize) -> Result<bool, Reason> {
+    while buffer.len() < target {
+        let start = buffer.len();
+        buffer.resize(target, 0);
+        match rustix::io::read(fd, &mut buffer[start..]) {
+            Ok(n) => {
+                buffer.truncate(start + n);
+                if n == 0 {
+                    return Ok(true);
+                }
+            }
+            Err(Errno::INTR) => buffer.truncate(start),
+            Err(e) => {
+                buffer.truncate(start);
+                return Err(why(e));
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// A small regular file, whole, links followed: for rules that ask for a file by name.
+pub(crate) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    read_regular(path, SMALL)
+}
 
 /// A configuration file of our own, `None` when there is none. Links are followed: administrators use them.
-pub fn read_config(path: &Path) -> Result<Option<String>, String> {
-    let fd = match open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(fd) => fd,
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
-        Err(e) => return Err(format!("cannot be opened: {}", std::io::Error::from(e))),
-    };
-    let stat = fstat(&fd).map_err(|e| e.to_string())?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err("is not a regular file".to_owned());
-    }
-    let bytes = read_all(fd, &stat, CONFIG)?;
+pub(crate) fn read_config(path: &Path) -> Result<Option<String>, String> {
+    let Some(bytes) = read_regular(path, CONFIG)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|_| "is not UTF-8".to_owned())
 }
 
-fn read_all(fd: OwnedFd, stat: &Stat, cap: u64) -> Result<Vec<u8>, String> {
-    if u64::try_from(stat.st_size).unwrap_or(u64::MAX) > cap {
-        return Err(format!("is larger than {} KiB", cap >> 10));
+fn read_regular(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, String> {
+    let say = |e: Errno| std::io::Error::from(e).to_string();
+    let stat = match rustix::fs::stat(path) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+        Err(e) => return Err(format!("cannot be read: {}", say(e))),
+    };
+    // Looked at before it is opened: opening a FIFO or a device may already do something.
+    if kind(&stat) != FileType::RegularFile {
+        return Err("is not a regular file".to_owned());
+    }
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = open(path, flags, Mode::empty()).map_err(|e| format!("cannot be opened: {}", say(e)))?;
+    let stat = fstat(fd.as_fd()).map_err(say)?;
+    if kind(&stat) != FileType::RegularFile || u64::try_from(stat.st_size).unwrap_or(u64::MAX) > cap {
+        return Err(format!("is not a regular file of at most {} KiB", cap >> 10));
     }
     let mut bytes = Vec::new();
     let read = std::fs::File::from(fd).take(cap + 1).read_to_end(&mut bytes);
     read.map_err(|e| format!("cannot be read: {e}"))?;
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
 /// Paths in a directory, unsorted; `None` when it cannot be listed.
 #[must_use]
-pub fn list(dir: &Path) -> Option<Vec<PathBuf>> {
+pub(crate) fn list(dir: &Path) -> Option<Vec<PathBuf>> {
     Some(std::fs::read_dir(dir).ok()?.flatten().map(|e| e.path()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+
+    fn name(text: &str) -> CString {
+        CString::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_link_swapped_in_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "x").unwrap();
+        let root = open_root(dir.path()).unwrap();
+        let seen = stat_in(root.as_fd(), &name("a")).unwrap();
+        std::fs::remove_file(dir.path().join("a")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("a")).unwrap();
+        assert!(open_in(root.as_fd(), &name("a"), &seen).is_err());
+    }
+
+    #[test]
+    fn special_files_are_never_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let root = open_root(dir.path()).unwrap();
+        let seen = stat_in(root.as_fd(), &name("pipe")).unwrap();
+        assert_eq!(open_in(root.as_fd(), &name("pipe"), &seen).err(), Some(Reason::Special));
+        assert!(read_small(&path).is_err());
+    }
+
+    #[test]
+    fn directories_behind_links_are_not_entered() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc", dir.path().join("out")).unwrap();
+        let root = open_root(dir.path()).unwrap();
+        assert!(open_dir(root.as_fd(), Path::new("out")).is_err());
+        assert!(open_dir(root.as_fd(), Path::new("out/ssh")).is_err());
+        assert!(open_dir(root.as_fd(), Path::new("../..")).is_err());
+    }
+
+    #[test]
+    fn identity_changes_with_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "x").unwrap();
+        let one = Identity::of(&rustix::fs::stat(&path).unwrap());
+        std::fs::write(&path, "xy").unwrap();
+        assert_ne!(one, Identity::of(&rustix::fs::stat(&path).unwrap()));
+    }
 }

@@ -1,3 +1,5 @@
 //! The only reader of the operating system. Regular files only, no links out of the home, everything capped.
 
-pub mod files;
+pub(crate) mod facts;
+pub(crate) mod files;
+pub(crate) mod sqlite;

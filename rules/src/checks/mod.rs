@@ -45,6 +45,8 @@ pub(crate) enum Run {
 pub(crate) struct Found {
     /// What identifies it within its scope: a key, a section; may be empty.
     pub(crate) key: String,
+    /// The setting's key as its tool spells it, for commands that change it.
+    pub(crate) setting: String,
     /// What identifies it everywhere, when it is the same thing in any file (a key's public half).
     pub(crate) same: Option<Vec<u8>>,
     /// The file, when it is not the target.
@@ -56,6 +58,8 @@ pub(crate) struct Found {
     /// When it is not the page's.
     pub(crate) severity: Option<Severity>,
 }
+
+mod git;
 
 include!(concat!(env!("OUT_DIR"), "/checks.rs"));
 

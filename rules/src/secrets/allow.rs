@@ -73,6 +73,7 @@ pub(crate) fn reference(value: &[u8]) -> bool {
         || starts(b"file:")
         || starts(b"env:")
         || starts(b"!")
+        || starts(b"`")
         || has(b"${")
         || has(b"{{")
         || has(b"$(")
@@ -140,6 +141,7 @@ mod tests {
             "%TOKEN%",
             "<token>",
             "$(pass show x)",
+            "`pass show x`",
             "",
         ] {
             assert!(reference(r.as_bytes()), "{r}");

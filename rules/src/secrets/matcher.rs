@@ -3,6 +3,7 @@
 use crate::rule::{Grade, Page};
 use crate::secrets::allow;
 use crate::secrets::checksum::Proof;
+use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
 use crate::secrets::judge::{self, Setting};
@@ -87,6 +88,10 @@ impl SecretSet {
     }
 
     fn token(&self, rule: &SecretRule, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
+        // Most candidates of a short anchor stand in the middle of a word: no regex for those.
+        if rule.spec.before == 0 && !left_edge(bytes, start) {
+            return;
+        }
         let Some(compiled) = rule.compiled() else { return };
         let from = start.saturating_sub(rule.spec.before);
         let to = (start + compiled.reach.max(end - start) + 1).min(bytes.len());
@@ -146,6 +151,7 @@ impl SecretSet {
             shannon(secret) < rule.spec.entropy
                 || allow::placeholder(body).is_some()
                 || allow::reference(secret)
+                || (rule.spec.chosen && chosen::stand_in(secret))
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
         // A proof outweighs looks: a token whose checksum holds is no placeholder.

@@ -130,6 +130,7 @@ fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
         grade: Some(hit.grade),
         preview: mask(secret, hit.shown),
         note: hit.note,
+        key: String::new(),
         path: None,
         at,
         page: hit.page,

@@ -73,3 +73,19 @@ pub fn trim(bytes: &[u8]) -> (usize, &[u8]) {
     let start = bytes.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(bytes.len());
     (start, bytes[start..].trim_ascii_end())
 }
+
+/// The part of a file that is UTF-8, without its byte order mark, and where that part begins. What follows the first
+/// bad byte becomes a problem: a parser that needs text cannot go on, and offsets must stay those of the file.
+pub(crate) fn utf8<'a>(bytes: &'a [u8], read: &mut Read) -> (usize, &'a str) {
+    let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let rest = &bytes[start..];
+    match std::str::from_utf8(rest) {
+        Ok(text) => (start, text),
+        Err(e) => {
+            let end = e.valid_up_to();
+            let line = Lines::new(bytes).line(start + end);
+            read.problems.push(format!("line {line}: not UTF-8; the rest was not read"));
+            (start, std::str::from_utf8(&rest[..end]).unwrap_or_default())
+        }
+    }
+}

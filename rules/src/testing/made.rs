@@ -43,6 +43,7 @@ fn alphabet(name: &str) -> Option<String> {
         "hex" => format!("{DIGITS}abcdef"),
         "HEX" => format!("{DIGITS}ABCDEF"),
         "base32" => format!("{UPPER}234567"),
+        "bech32" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L".to_owned(),
         "base64" => format!("{UPPER}{LOWER}{DIGITS}+/"),
         "base64url" => format!("{UPPER}{LOWER}{DIGITS}-_"),
         _ => return None,
@@ -87,27 +88,68 @@ fn make(name: &str, dice: &mut Dice) -> Option<String> {
     }
 }
 
-/// A block with the structure of a key and noise for numbers.
+/// A block with the structure of a key and noise for numbers: `openssh`, `rsa`, `ec`, `dsa`, `pkcs8`, `putty`; with a
+/// passphrase `openssh-locked`, `rsa-locked`, `pkcs8-locked`, `putty-locked`; `openssh-sk` in a token; short `rsa-1024`
+/// and `rsa-2048`; `pgp`; any of them with `-elided` has `...` for a body.
 fn pem(kind: &str, dice: &mut Dice) -> String {
-    let noise: Vec<u8> = (0..96).map(|_| dice.next() as u8).collect();
-    let (label, body) = match kind {
-        "openssh" => ("OPENSSH PRIVATE KEY", openssh(b"none", &noise)),
-        "openssh-locked" => ("OPENSSH PRIVATE KEY", openssh(b"aes256-ctr", &noise)),
-        "pkcs8-locked" => ("ENCRYPTED PRIVATE KEY", der(&noise)),
-        "rsa" => ("RSA PRIVATE KEY", der(&noise)),
-        _ => ("PRIVATE KEY", der(&noise)),
+    if let Some(kind) = kind.strip_suffix("-elided") {
+        let block = pem(kind, dice);
+        let middle = block.find('\n').zip(block.rfind('\n')).map_or(0..0, |(head, tail)| head..tail);
+        return block.replacen(&block[middle], "\n...", 1);
+    }
+    let noise: Vec<u8> = (0..512).map(|_| dice.next() as u8).collect();
+    let (label, headers, body) = match kind {
+        "putty" => return putty("none", &noise),
+        "putty-locked" => return putty("aes256-cbc", &noise),
+        "openssh" => ("OPENSSH PRIVATE KEY", "", openssh(b"none", b"ssh-ed25519", &noise)),
+        "openssh-locked" => ("OPENSSH PRIVATE KEY", "", openssh(b"aes256-ctr", b"ssh-ed25519", &noise)),
+        "openssh-sk" => ("OPENSSH PRIVATE KEY", "", openssh(b"none", b"sk-ssh-ed25519@openssh.com", &noise)),
+        "pkcs8-locked" => ("ENCRYPTED PRIVATE KEY", "", sequence(&[integer(&noise[..96])])),
+        "rsa" => ("RSA PRIVATE KEY", "", rsa(192, &noise)),
+        "rsa-1024" => ("RSA PRIVATE KEY", "", rsa(64, &noise)),
+        "rsa-2048" => ("RSA PRIVATE KEY", "", rsa(128, &noise)),
+        "rsa-locked" => ("RSA PRIVATE KEY", LOCKED, noise),
+        "ec" => ("EC PRIVATE KEY", "", sequence(&[integer(&[1]), tlv(0x04, &noise[..32])])),
+        "dsa" => {
+            let numbers = noise.chunks(64).take(5).map(integer);
+            let all: Vec<_> = std::iter::once(integer(&[0])).chain(numbers).collect();
+            ("DSA PRIVATE KEY", "", sequence(&all))
+        }
+        "pgp" => ("PGP PRIVATE KEY BLOCK", "\n", noise),
+        _ => {
+            let algorithm = sequence(&[tlv(0x06, &RSA_OID), tlv(0x05, &[])]);
+            let key = tlv(0x04, &rsa(192, &noise));
+            ("PRIVATE KEY", "", sequence(&[integer(&[0]), algorithm, key]))
+        }
     };
-    let text = BASE64.encode(&body);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|c| std::str::from_utf8(c).ok()).collect();
     let dashes = "-".repeat(5);
-    format!("{dashes}BEGIN {label}{dashes}\n{}\n{dashes}END {label}{dashes}", lines.join("\n"))
+    format!(
+        "{dashes}BEGIN {label}{dashes}\n{headers}{}\n{dashes}END {label}{dashes}",
+        lines(&body).join("\n")
+    )
 }
 
-/// `openssh-key-v1`, cipher, kdf, options, one key, noise.
-fn openssh(cipher: &[u8], noise: &[u8]) -> Vec<u8> {
-    let field = |b: &[u8]| [&(b.len() as u32).to_be_bytes(), b].concat();
+const LOCKED: &str = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n";
+const RSA_OID: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+
+fn lines(body: &[u8]) -> Vec<String> {
+    let text = BASE64.encode(body);
+    text.as_bytes().chunks(64).map(|c| String::from_utf8_lossy(c).into_owned()).collect()
+}
+
+fn field(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
+/// `openssh-key-v1`, cipher, kdf, options, one key, and the private section: twins, kind, numbers, padding.
+fn openssh(cipher: &[u8], kind: &[u8], noise: &[u8]) -> Vec<u8> {
     let kdf: &[u8] = if cipher == b"none" { b"none" } else { b"bcrypt" };
-    let public = [field(b"ssh-ed25519"), field(&noise[..32])].concat();
+    let public = [field(kind), field(&noise[..32])].concat();
+    let mut private = [&noise[..4], &noise[..4], &public, &field(&noise[32..96]), &field(b"made")].concat();
+    for pad in 1..=(8 - private.len() % 8) % 8 {
+        private.push(pad as u8);
+    }
+    let section = if cipher == b"none" { private } else { noise[..144].to_vec() };
     [
         b"openssh-key-v1\0".to_vec(),
         field(cipher),
@@ -115,16 +157,74 @@ fn openssh(cipher: &[u8], noise: &[u8]) -> Vec<u8> {
         field(b""),
         1u32.to_be_bytes().to_vec(),
         field(&public),
-        field(noise),
+        field(&section),
     ]
     .concat()
 }
 
-/// A DER sequence: version 0, then noise as an integer.
-fn der(noise: &[u8]) -> Vec<u8> {
-    let integer = [&[0x02, noise.len() as u8], noise].concat();
-    let body = [&[0x02, 0x01, 0x00], integer.as_slice()].concat();
-    [&[0x30, body.len() as u8], body.as_slice()].concat()
+fn putty(cipher: &str, noise: &[u8]) -> String {
+    let kind = "ssh-ed25519";
+    let public = lines(&[field(kind.as_bytes()), field(&noise[..32])].concat());
+    let private = lines(&field(&noise[32..64]));
+    let mac: String = noise[64..96].iter().map(|b| format!("{b:02x}")).collect();
+    format!(
+        "PuTTY-User-Key-File-3: {kind}\nEncryption: {cipher}\nComment: made\nPublic-Lines: {}\n{}\nPrivate-Lines: {}\n{}\nPrivate-MAC: {mac}",
+        public.len(),
+        public.join("\n"),
+        private.len(),
+        private.join("\n"),
+    )
+}
+
+/// A key whose modulus is the product of its primes, which are merely odd.
+fn rsa(len: usize, noise: &[u8]) -> Vec<u8> {
+    let prime = |from: usize| {
+        let mut p = noise[from..from + len].to_vec();
+        p[0] |= 0xc0;
+        p[len - 1] |= 1;
+        p
+    };
+    let (p, q) = (prime(0), prime(len));
+    let n = product(&p, &q);
+    let numbers =
+        [&[0], n.as_slice(), &[1, 0, 1], noise, &p, &q, &noise[1..len], &noise[2..len], &noise[3..len]];
+    sequence(&numbers.map(integer))
+}
+
+/// Long multiplication, most significant byte first.
+fn product(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut out = vec![0u8; a.len() + b.len()];
+    for (i, x) in a.iter().enumerate().rev() {
+        let mut carry = 0u32;
+        for (j, y) in b.iter().enumerate().rev() {
+            let sum = u32::from(out[i + j + 1]) + u32::from(*x) * u32::from(*y) + carry;
+            out[i + j + 1] = sum as u8;
+            carry = sum >> 8;
+        }
+        out[i] = carry as u8;
+    }
+    out
+}
+
+/// A DER element: tag, length in as few bytes as it takes, content.
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let len = content.len();
+    let head = match len {
+        0..=0x7f => vec![tag, len as u8],
+        0x80..=0xff => vec![tag, 0x81, len as u8],
+        _ => vec![tag, 0x82, (len >> 8) as u8, len as u8],
+    };
+    [head.as_slice(), content].concat()
+}
+
+/// A number that is not negative.
+fn integer(bytes: &[u8]) -> Vec<u8> {
+    let sign: &[u8] = if bytes.first().is_some_and(|b| *b >= 0x80) { &[0] } else { &[] };
+    tlv(0x02, &[sign, bytes].concat())
+}
+
+fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+    tlv(0x30, &parts.concat())
 }
 
 /// Whether a rule's checksum can be mended in examples.

@@ -210,6 +210,14 @@ fn nobody_is_sent_to_a_ledger_that_could_not_be_written() {
 }
 
 #[test]
+fn notes_are_told() {
+    let mut doc = sample::clean();
+    doc.summary.notes = vec!["the ledger was damaged and made anew".to_owned()];
+    let text = text(&doc, &view(80));
+    assert!(text.ends_with("1.2 s.\n\nNote: the ledger was damaged and made anew\n"), "{text}");
+}
+
+#[test]
 fn commands_for_another_home_name_it() {
     let other = View { lapwing: "lapwing --home /srv/ann".to_owned(), ..view(100) };
     let text = text(&sample::messy(), &other);

@@ -80,4 +80,26 @@ mod tests {
             }
         }
     }
+    #[test]
+    fn no_reader_fails_on_shuffled_syntax() {
+        const BITS: &str = "= : ; # [ ] { } \" ' \\ , - a b 1 $( ) ` < > </ /> <!-- --> <<EOF & | export set -gx \
+             alias machine password ä 😀 --- ... *x &x ! % ? null \"\"\" ''' key= value= <add PATH A=b";
+        let bits: Vec<&str> = BITS.split(' ').chain([" ", "\n", "\r\n", "\t"]).collect();
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut dice = |sides: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % sides as u64) as usize
+        };
+        for _ in 0..3000 {
+            let text: String = (0..dice(24)).map(|_| bits[dice(bits.len())]).collect();
+            for (name, reader) in ALL {
+                for entry in (reader.read)(text.as_bytes()).entries {
+                    let (start, end) = entry.span;
+                    assert!(start <= end && end <= text.len() && entry.line >= 1, "{name}: {text:?}");
+                }
+            }
+        }
+    }
 }

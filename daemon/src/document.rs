@@ -1,0 +1,249 @@
+//! From what was seen to the document that people and programs read.
+
+use crate::ledger::{Life, Seen};
+use crate::record::{Document, Fix, Gap, Reason, Record, SCHEMA, Sighting, State, Summary};
+use crate::sweep::Missed;
+use lapwing_rules::engine::Engine;
+use lapwing_rules::fingerprint::FindingId;
+use lapwing_rules::ignore::{self, IgnoreFile};
+use lapwing_rules::rule::{Page, Safety, Severity};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Sightings listed of one finding; the count tells of the others.
+const LISTED: usize = 1000;
+
+/// What findings are judged by besides themselves.
+pub(crate) struct Frame<'a> {
+    pub(crate) pages: HashMap<String, Arc<Page>>,
+    pub(crate) lives: &'a HashMap<FindingId, Life>,
+    /// Seconds since 1970.
+    pub(crate) now: i64,
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn new(engine: &Engine, lives: &'a HashMap<FindingId, Life>, now: i64) -> Frame<'a> {
+        let pages = engine.pages().into_iter().map(|(_, page)| (page.id.clone(), page)).collect();
+        Frame { pages, lives, now }
+    }
+
+    /// One record a finding, worst and surest first.
+    pub(crate) fn records(&self, seen: &[Seen]) -> Vec<Record> {
+        let mut groups: HashMap<FindingId, Vec<&Seen>> = HashMap::new();
+        for s in seen {
+            groups.entry(s.id).or_default().push(s);
+        }
+        let mut records: Vec<Record> =
+            groups.into_iter().map(|(id, group)| self.record(id, &group)).collect();
+        records.sort_by(|a, b| order(a).cmp(&order(b)));
+        records
+    }
+
+    fn record(&self, id: FindingId, group: &[&Seen]) -> Record {
+        let mut group = group.to_vec();
+        group.sort_by(|a, b| (&a.path, a.at.line, a.at.span).cmp(&(&b.path, b.at.line, b.at.span)));
+        // The surest sighting speaks for all; among equals the worst, then the first place.
+        let mut best = group[0];
+        for s in &group[1..] {
+            if (s.grade, s.severity) > (best.grade, best.severity) {
+                best = s;
+            }
+        }
+        let mut sightings: Vec<Sighting> = group.iter().map(|s| sighting(s)).collect();
+        sightings.dedup();
+        sightings.truncate(LISTED);
+        let page = self.pages.get(&best.rule);
+        let life = self.lives.get(&id);
+        Record {
+            id: id.short(),
+            rule: best.rule.clone(),
+            kind: best.kind,
+            severity: best.severity,
+            grade: best.grade,
+            title: page.map_or_else(|| best.rule.clone(), |p| p.title.clone()),
+            preview: best.preview.clone(),
+            note: best.note.clone(),
+            sightings,
+            fix: fix(page.map(Arc::as_ref), best),
+            state: life.map_or(State::Open, |l| self.state(l)),
+            first_seen: life.map(|l| l.first_seen),
+        }
+    }
+
+    fn state(&self, life: &Life) -> State {
+        match (&life.resolved, &life.ignored) {
+            (Some(at), _) => State::Resolved { at: *at },
+            (None, Some((reason, until))) if until.is_none_or(|u| u > self.now) => {
+                State::Ignored { reason: reason.clone(), until: *until }
+            }
+            _ => State::Open,
+        }
+    }
+}
+
+fn order(
+    r: &Record,
+) -> (
+    std::cmp::Reverse<(Severity, Option<lapwing_rules::rule::Grade>)>,
+    &str,
+    Option<(&str, Option<u64>)>,
+    &str,
+) {
+    let first = r.sightings.first().map(|s| (s.path.as_str(), s.line));
+    (std::cmp::Reverse((r.severity, r.grade)), &r.rule, first, &r.id)
+}
+
+fn sighting(s: &Seen) -> Sighting {
+    let some = |n: u64| (n > 0).then_some(n);
+    let (start, end) = s.at.span.map_or((None, None), |(a, b)| (Some(a), Some(b)));
+    Sighting { path: s.path.clone(), line: some(s.at.line), column: some(s.at.column), start, end }
+}
+
+fn fix(page: Option<&Page>, seen: &Seen) -> Fix {
+    let Some(page) = page else {
+        return Fix { safety: Safety::Manual, advice: String::new(), command: None, revoke: None };
+    };
+    let fill = |c: &String| c.replace("{path}", &quoted(&seen.path)).replace("{key}", &quoted(&seen.key));
+    Fix {
+        safety: page.safety,
+        advice: page.advice.clone(),
+        command: page.command.as_ref().map(fill),
+        revoke: page.revoke.clone(),
+    }
+}
+
+/// As a shell takes it: `~/` stays outside the quotes, or it would not be the home.
+fn quoted(text: &str) -> String {
+    let plain = |b: u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b'~' | b':' | b'@' | b'+')
+    };
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    let (home, rest) = text.strip_prefix("~/").map_or(("", text), |rest| ("~/", rest));
+    format!("{home}'{}'", rest.replace('\'', r"'\''"))
+}
+
+/// Takes out what ignore files silence. Returns how many findings that cost, and the lines that silence nothing.
+pub(crate) fn silence(records: &mut Vec<Record>, files: &[IgnoreFile], today: &str) -> (u64, Vec<String>) {
+    let mut used: HashSet<(usize, usize)> = HashSet::new();
+    let before = records.len();
+    for record in records.iter_mut() {
+        let (id, rule) = (record.id.clone(), record.rule.clone());
+        record.sightings.retain(|s| {
+            let seen = ignore::Seen { id: &id, rule: &rule, path: &s.path, line: s.line.unwrap_or(0) };
+            let by =
+                files.iter().enumerate().find_map(|(n, f)| f.silences(&seen, today).map(|line| (n, line)));
+            used.extend(by);
+            by.is_none()
+        });
+    }
+    records.retain(|r| !r.sightings.is_empty());
+    let lines = files
+        .iter()
+        .enumerate()
+        .flat_map(|(n, f)| f.ignores.iter().enumerate().map(move |(i, ignore)| (n, i, f, ignore)));
+    let unused = lines
+        .filter(|(n, i, ..)| !used.contains(&(*n, *i)))
+        .map(|(_, _, f, ignore)| format!("{}:{}", f.path, ignore.line));
+    ((before - records.len()) as u64, unused.collect())
+}
+
+/// What was not examined, gaps before what was left out on purpose.
+pub(crate) fn coverage(missed: BTreeMap<Reason, Missed>) -> Vec<Gap> {
+    let gap = |(reason, m): (Reason, Missed)| Gap {
+        reason,
+        policy: reason.policy(),
+        count: m.count,
+        paths: m.paths,
+        why: m.why.unwrap_or_else(|| reason.words().to_owned()),
+    };
+    missed.into_iter().map(gap).collect()
+}
+
+/// Puts the document together: open findings only, the others as counts.
+pub(crate) fn document(mut records: Vec<Record>, coverage: Vec<Gap>, mut summary: Summary) -> Document {
+    let all = records.len();
+    records.retain(|r| r.state == State::Open);
+    summary.ignored += (all - records.len()) as u64;
+    for record in &records {
+        let count = match record.severity {
+            Severity::Critical => &mut summary.critical,
+            Severity::High => &mut summary.high,
+            Severity::Medium => &mut summary.medium,
+            Severity::Low => &mut summary.low,
+            Severity::Info => &mut summary.info,
+        };
+        *count += 1;
+    }
+    summary.complete = coverage.iter().all(|g| g.policy);
+    Document { schema: SCHEMA, findings: records, coverage, summary }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapwing_rules::finding::Location;
+    use lapwing_rules::rule::{Grade, Kind};
+
+    fn seen(id: u8, severity: Severity, grade: Grade, path: &str) -> Seen {
+        Seen {
+            id: FindingId([id; 16]),
+            rule: format!("rule-{grade:?}").to_lowercase(),
+            kind: Kind::Secret,
+            severity,
+            grade: Some(grade),
+            preview: "…".to_owned(),
+            note: None,
+            key: String::new(),
+            path: path.to_owned(),
+            at: Location { line: 1, column: 1, span: Some((0, 9)) },
+        }
+    }
+
+    fn frame(lives: &HashMap<FindingId, Life>) -> Frame<'_> {
+        Frame { pages: HashMap::new(), lives, now: 1000 }
+    }
+
+    #[test]
+    fn one_secret_is_one_finding_and_its_surest_sighting_speaks() {
+        let seen = [
+            seen(1, Severity::Medium, Grade::Named, "~/a"),
+            seen(1, Severity::High, Grade::Proved, "~/b"),
+            seen(2, Severity::Critical, Grade::Shaped, "~/c"),
+        ];
+        let lives = HashMap::new();
+        let records = frame(&lives).records(&seen);
+        assert_eq!(records.len(), 2);
+        assert_eq!(records[0].severity, Severity::Critical);
+        assert_eq!((records[1].rule.as_str(), records[1].sightings.len()), ("rule-proved", 2));
+    }
+
+    #[test]
+    fn ignores_end_with_their_day() {
+        let life = |until| Life { first_seen: 1, resolved: None, ignored: Some(("why".to_owned(), until)) };
+        let lives = HashMap::new();
+        assert_eq!(frame(&lives).state(&life(Some(999))), State::Open);
+        assert!(matches!(frame(&lives).state(&life(Some(1001))), State::Ignored { .. }));
+        assert!(matches!(frame(&lives).state(&life(None)), State::Ignored { .. }));
+    }
+
+    #[test]
+    fn unused_ignore_lines_are_named() {
+        let file = IgnoreFile::parse("~/.lapwingignore", "a made up\nb gone long ago\n");
+        let lives = HashMap::new();
+        let mut records = frame(&lives).records(&[
+            seen(1, Severity::High, Grade::Named, "~/a"),
+            seen(2, Severity::High, Grade::Named, "~/c"),
+        ]);
+        let (silenced, unused) = silence(&mut records, &[file], "2026-11-22");
+        assert_eq!((silenced, records.len(), unused), (1, 1, vec!["~/.lapwingignore:2".to_owned()]));
+    }
+
+    #[test]
+    fn commands_take_any_file_name() {
+        assert_eq!(quoted("~/.npmrc"), "~/.npmrc");
+        assert_eq!(quoted("~/my file's"), r"~/'my file'\''s'");
+        assert_eq!(quoted("$(rm -rf ~)"), "'$(rm -rf ~)'");
+    }
+}

@@ -1,0 +1,138 @@
+//! The ledger against real files.
+#![expect(clippy::disallowed_methods, reason = "tests damage files on purpose")]
+
+use super::*;
+
+fn seen(n: u8, path: &str) -> Seen {
+    Seen {
+        id: FindingId([n; 16]),
+        rule: "r".to_owned(),
+        kind: Kind::Secret,
+        severity: Severity::High,
+        grade: Some(Grade::Shaped),
+        preview: "x…".to_owned(),
+        note: None,
+        key: String::new(),
+        path: path.to_owned(),
+        at: Location { line: 3, column: 1, span: Some((10, 20)) },
+    }
+}
+
+fn batch(files: Vec<(&str, Vec<Seen>)>) -> Batch {
+    Batch { files: files.into_iter().map(|(p, s)| (p.to_owned(), s)).collect(), dirs: Vec::new() }
+}
+
+fn ledger() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state/ledger.db");
+    (dir, path)
+}
+
+#[test]
+fn a_finding_opens_moves_resolves_and_opens_again() {
+    let (_dir, path) = ledger();
+    let (mut db, _) = Ledger::open(&path).unwrap();
+    db.commit(&batch(vec![("~/a", vec![seen(1, "~/a")])]), 100).unwrap();
+    db.commit(&batch(vec![("~/a", vec![]), ("~/b", vec![seen(1, "~/b")])]), 200).unwrap();
+    db.settle(200).unwrap();
+    assert_eq!(db.seen().unwrap(), [seen(1, "~/b")]);
+    let life = db.lives().unwrap()[&FindingId([1; 16])].clone();
+    assert_eq!((life.first_seen, life.resolved), (100, None));
+    db.commit(&batch(vec![("~/b", vec![])]), 300).unwrap();
+    db.settle(300).unwrap();
+    assert_eq!(db.lives().unwrap()[&FindingId([1; 16])].resolved, Some(300));
+    db.commit(&batch(vec![("~/c", vec![seen(1, "~/c")])]), 400).unwrap();
+    assert_eq!(db.lives().unwrap()[&FindingId([1; 16])].resolved, None);
+}
+
+#[test]
+fn an_ignore_outlives_a_finding_that_goes_and_comes() {
+    let (_dir, path) = ledger();
+    let (mut db, _) = Ledger::open(&path).unwrap();
+    db.commit(&batch(vec![("~/a", vec![seen(1, "~/a")])]), 1).unwrap();
+    db.ignore(&FindingId([1; 16]), Some(("test key", Some(99))), 2).unwrap();
+    db.commit(&batch(vec![("~/a", vec![])]), 3).unwrap();
+    db.settle(3).unwrap();
+    db.commit(&batch(vec![("~/a", vec![seen(1, "~/a")])]), 4).unwrap();
+    let life = db.lives().unwrap()[&FindingId([1; 16])].clone();
+    assert_eq!(life.ignored, Some(("test key".to_owned(), Some(99))));
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_kept() {
+    let (_dir, path) = ledger();
+    drop(Ledger::open(&path).unwrap());
+    std::fs::write(&path, b"this is not a database, whatever its name says".repeat(50)).unwrap();
+    let (db, note) = Ledger::open(&path).unwrap();
+    assert!(db.seen().unwrap().is_empty());
+    assert!(note.unwrap().contains("ledger.db.damaged-"));
+    let kept = std::fs::read_dir(path.parent().unwrap()).unwrap().flatten();
+    assert!(kept.into_iter().any(|e| e.file_name().to_string_lossy().contains(".damaged-")));
+}
+
+#[test]
+fn damage_inside_a_table_is_noticed() {
+    let (_dir, path) = ledger();
+    let (mut db, _) = Ledger::open(&path).unwrap();
+    let many = (0..200).map(|n| seen(n, "~/a")).collect();
+    db.commit(&batch(vec![("~/a", many)]), 1).unwrap();
+    drop(db);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let len = bytes.len();
+    bytes[4096..len - 512].fill(0xa5);
+    std::fs::write(&path, bytes).unwrap();
+    let (_, note) = Ledger::open(&path).unwrap();
+    assert!(note.is_some());
+}
+
+#[test]
+fn a_newer_ledger_is_left_alone() {
+    let (_dir, path) = ledger();
+    let (db, _) = Ledger::open(&path).unwrap();
+    db.db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let before = std::fs::read(&path).unwrap();
+    let why = Ledger::open(&path).err().unwrap().to_string();
+    assert!(why.contains("newer Lapwing (version 99"), "{why}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn two_writers_lose_nothing() {
+    let (_dir, path) = ledger();
+    drop(Ledger::open(&path).unwrap());
+    let work = |base: u8| {
+        let path = path.clone();
+        std::thread::spawn(move || {
+            let (mut db, _) = Ledger::open(&path).unwrap();
+            for n in 0..50 {
+                let file = format!("~/{base}-{n}");
+                db.commit(&batch(vec![(&file, vec![seen(base + n, &file)])]), 1).unwrap();
+            }
+        })
+    };
+    let (a, b) = (work(0), work(100));
+    a.join().unwrap();
+    b.join().unwrap();
+    assert_eq!(Ledger::open(&path).unwrap().0.seen().unwrap().len(), 100);
+}
+
+#[test]
+fn the_index_is_dropped_with_the_rules_that_made_it() {
+    let (_dir, path) = ledger();
+    let (mut db, _) = Ledger::open(&path).unwrap();
+    db.index_for("v1").unwrap();
+    db.commit(&Batch { files: Vec::new(), dirs: vec![([1; 16], vec![7])] }, 1).unwrap();
+    db.index_for("v1").unwrap();
+    assert_eq!(Index::open(&path).unwrap().dir(&[1; 16]), Some(vec![7]));
+    db.index_for("v2").unwrap();
+    assert_eq!(Index::open(&path).unwrap().dir(&[1; 16]), None);
+}
+
+#[test]
+fn only_the_user_may_read_it() {
+    let (_dir, path) = ledger();
+    drop(Ledger::open(&path).unwrap());
+    assert_eq!(rustix::fs::stat(&path).unwrap().st_mode & 0o777, 0o600);
+    assert_eq!(rustix::fs::stat(path.parent().unwrap()).unwrap().st_mode & 0o777, 0o700);
+}

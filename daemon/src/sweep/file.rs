@@ -1,0 +1,209 @@
+//! One file: read in windows, judged, forgotten.
+
+use super::{Done, Scope};
+use crate::ledger::Seen;
+use crate::machine::files;
+use crate::machine::sqlite::{self, Sqlite};
+use crate::record::Reason;
+use lapwing_rules::engine::{Cx, READABLE};
+use lapwing_rules::finding::{Finding, Location, Report};
+use lapwing_rules::place::Place;
+use lapwing_rules::secrets::stream::Stream;
+use lapwing_rules::target::Target;
+use rustix::fs::Stat;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use zeroize::Zeroizing;
+
+/// Bytes read at once.
+const WINDOW: usize = 1 << 20;
+/// Most findings listed of one file: more is a list of keys, not a leak, and must not fill memory.
+const MOST: usize = 1000;
+
+/// What came of a file.
+pub(super) enum Outcome {
+    /// Read to the end; may be left alone until it changes.
+    Examined,
+    /// Read to the end, but what it says depends on other files too.
+    Depends,
+    /// Nothing to read without unpacking.
+    Opaque,
+    /// Not examined, or not to the end; the gap is noted.
+    Incomplete,
+}
+
+/// A worker's memory, used for one file after the other and wiped at the end.
+pub(super) struct Buffer(Zeroizing<Vec<u8>>);
+
+impl Buffer {
+    pub(super) fn new() -> Buffer {
+        Buffer(Zeroizing::new(Vec::new()))
+    }
+}
+
+/// A file to examine: open, with what was known when it was opened.
+pub(super) struct File<'a> {
+    pub(super) fd: &'a OwnedFd,
+    pub(super) stat: &'a Stat,
+    pub(super) path: &'a Path,
+    /// What people call it.
+    pub(super) shown: &'a str,
+    pub(super) place: Option<&'a Place>,
+}
+
+/// Examines a file.
+pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
+    let File { fd, stat, shown, place, .. } = *file;
+    if let Some(kind) = place.and_then(|p| Sqlite::of_place(&p.id)) {
+        return database(scope, file, kind, done);
+    }
+    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+    let whole = place.is_some() || size < WINDOW;
+    let first = if whole { READABLE.min(size) + 1 } else { WINDOW };
+    buffer.0.clear();
+    let ended = match files::fill(fd, &mut buffer.0, first) {
+        Ok(ended) => ended,
+        Err(reason) => return done.gap(reason, shown, None),
+    };
+    scope.watch.bytes.fetch_add(buffer.0.len() as u64, Ordering::Relaxed);
+    done.bytes += buffer.0.len() as u64;
+    if place.is_none() && opaque(&buffer.0) {
+        return Outcome::Opaque;
+    }
+    let cx = scope.cx();
+    if ended {
+        let target = Target { path: shown, place, bytes: &buffer.0, meta: Some(scope.machine.meta(stat)) };
+        return finish(scope, shown, guarded(|| scope.engine.scan(&target, &cx)), done);
+    }
+    if place.and_then(|p| p.reader.as_ref()).is_some() {
+        let why = format!("larger than {} MiB: searched for secrets, not read for settings", READABLE >> 20);
+        done.note(Reason::TooLarge, shown, Some(why));
+    }
+    stream(scope, file, buffer, done, &cx)
+}
+
+/// A history that is a database: every command is searched by itself, and its row is its line.
+fn database(scope: &Scope<'_>, file: &File<'_>, kind: Sqlite, done: &mut Done) -> Outcome {
+    let cx = scope.cx();
+    let mut report = Report::default();
+    let read = sqlite::commands(file.path, kind, |row, command| {
+        if report.findings.len() > MOST {
+            return;
+        }
+        let mut stream = scope.engine.stream(file.shown, file.place);
+        done.bytes += command.len() as u64;
+        for mut finding in guarded(|| stream.window(command.as_bytes(), true, &cx)).unwrap_or_default() {
+            finding.at = Location { line: u64::try_from(row).unwrap_or_default(), column: 0, span: None };
+            report.findings.push(finding);
+        }
+        report.silenced += stream.silenced;
+    });
+    let problems = match read {
+        Ok(commands) => commands.problems,
+        Err(e) => vec![e.to_string()],
+    };
+    let complete = problems.is_empty();
+    for why in problems {
+        done.note(Reason::Unparsable, file.shown, Some(why));
+    }
+    let outcome = finish(scope, file.shown, Some(report), done);
+    if complete { outcome } else { Outcome::Incomplete }
+}
+
+/// Searches the rest of a large file window by window.
+fn stream(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done, cx: &Cx<'_>) -> Outcome {
+    let File { fd, shown, place, .. } = *file;
+    let mut stream = scope.engine.stream(shown, place);
+    let mut report = Report::default();
+    let mut last = false;
+    loop {
+        match guarded(|| stream.window(&buffer.0, last, cx)) {
+            Some(found) => report.findings.extend(found),
+            None => return finish(scope, shown, None, done),
+        }
+        if last || report.findings.len() > MOST {
+            break;
+        }
+        if scope.watch.stop.load(Ordering::Relaxed) {
+            return Outcome::Incomplete;
+        }
+        let keep = Stream::keep(buffer.0.len());
+        let from = buffer.0.len() - keep;
+        buffer.0.copy_within(from.., 0);
+        buffer.0.truncate(keep);
+        match files::fill(fd, &mut buffer.0, WINDOW) {
+            Ok(ended) => last = ended,
+            Err(reason) => {
+                finish(scope, shown, Some(report), done);
+                return done.gap(reason, shown, None);
+            }
+        }
+        let fresh = (buffer.0.len() - keep) as u64;
+        scope.watch.bytes.fetch_add(fresh, Ordering::Relaxed);
+        done.bytes += fresh;
+    }
+    report.silenced = stream.silenced;
+    finish(scope, shown, Some(report), done)
+}
+
+/// A rule that panics costs one problem, not the run.
+fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, done: &mut Done) -> Outcome {
+    let Some(mut report) = report else {
+        return done.gap(
+            Reason::Unparsable,
+            shown,
+            Some("a rule broke on this file; please report it".to_owned()),
+        );
+    };
+    done.silenced += report.silenced;
+    let outcome = if report.depends { Outcome::Depends } else { Outcome::Examined };
+    for problem in report.problems {
+        done.note(Reason::Unparsable, &problem.what, Some(problem.why));
+    }
+    if report.findings.len() > MOST {
+        report.findings.truncate(MOST);
+        done.note(
+            Reason::TooMany,
+            shown,
+            Some(format!("more than {MOST} findings; the first {MOST} are listed")),
+        );
+    }
+    scope.watch.findings.fetch_add(report.findings.len() as u64, Ordering::Relaxed);
+    done.file(scope, shown, report.findings.into_iter().map(|f: Finding| Seen::of(f, shown)).collect());
+    outcome
+}
+
+/// First bytes of formats that hold nothing readable until they are unpacked.
+const MAGIC: &[(usize, &[u8])] = &[
+    (0, b"\x89PNG"),
+    (0, b"\xff\xd8\xff"),
+    (0, b"GIF8"),
+    (8, b"WEBP"),
+    (0, b"PK\x03\x04"),
+    (0, b"\x1f\x8b"),
+    (0, b"BZh"),
+    (0, b"\xfd7zXZ\0"),
+    (0, b"\x28\xb5\x2f\xfd"),
+    (0, b"7z\xbc\xaf\x27\x1c"),
+    (0, b"Rar!"),
+    (4, b"ftyp"),
+    (0, b"ID3"),
+    (0, b"OggS"),
+    (0, b"fLaC"),
+    (0, b"\x1aE\xdf\xa3"),
+    (0, b"%PDF"),
+    (0, b"wOFF"),
+    (0, b"wOF2"),
+    (0, b"PACK"),
+    (0, b"\xfftOc"),
+];
+
+fn opaque(bytes: &[u8]) -> bool {
+    MAGIC.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)))
+}

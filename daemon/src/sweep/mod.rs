@@ -1,0 +1,172 @@
+//! A whole pass over a home or some paths: places first, so that the worst news comes at once, then the rest, in
+//! parallel, interruptible, and cheap where nothing has changed.
+
+mod file;
+mod places;
+mod queue;
+mod states;
+mod walk;
+
+use crate::examine::Watch;
+use crate::home::Home;
+use crate::ledger::{Batch, Index, Seen};
+use crate::machine::facts::Machine;
+use crate::record::Reason;
+use file::Outcome;
+use lapwing_rules::engine::{Cx, Engine};
+use lapwing_rules::fingerprint::Fingerprinter;
+use lapwing_rules::ignore::IgnoreFile;
+use lapwing_rules::place::Paths;
+use lapwing_rules::policy::Policy;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+/// Everything a sweep needs, shared by its workers.
+pub(crate) struct Scope<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) ids: &'a Fingerprinter,
+    pub(crate) policy: &'a Policy,
+    pub(crate) machine: &'a Machine,
+    pub(crate) home: &'a Home,
+    pub(crate) watch: &'a Watch,
+    /// Directories left out.
+    pub(crate) skip: Paths<()>,
+    /// Largest ordinary file examined.
+    pub(crate) largest: u64,
+    /// Paths at which something is remembered: they must be reported again, even with nothing in them.
+    /// With whether any of it is not a secret.
+    pub(crate) remembered: HashMap<String, bool>,
+    pub(crate) jobs: usize,
+}
+
+/// Most paths listed for one reason.
+const LISTED: usize = 20;
+
+/// What was not examined for one reason.
+#[derive(Default)]
+pub(crate) struct Missed {
+    pub(crate) count: u64,
+    pub(crate) paths: Vec<String>,
+    pub(crate) why: Option<String>,
+}
+
+/// What came of a stretch of work; stretches add up.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(crate) batch: Batch,
+    /// Files that have not changed: what is remembered of them stays.
+    pub(crate) kept: HashSet<String>,
+    pub(crate) missed: BTreeMap<Reason, Missed>,
+    pub(crate) ignores: Vec<IgnoreFile>,
+    /// Things worth telling that are no gap.
+    pub(crate) notes: Vec<String>,
+    pub(crate) silenced: u64,
+    pub(crate) files: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Scope<'_> {
+    pub(crate) fn cx(&self) -> Cx<'_> {
+        Cx { ids: self.ids, facts: self.machine, policy: self.policy }
+    }
+
+    fn stopped(&self) -> bool {
+        self.watch.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Done {
+    /// Notes something that was not examined, or not all of it.
+    pub(crate) fn note(&mut self, reason: Reason, path: &str, why: Option<String>) {
+        let missed = self.missed.entry(reason).or_default();
+        missed.count += 1;
+        if missed.paths.len() < LISTED {
+            missed.paths.push(path.to_owned());
+        }
+        missed.why = missed.why.take().or(why);
+    }
+
+    /// As [`Done::note`], for a file that was not examined to the end.
+    fn gap(&mut self, reason: Reason, path: &str, why: Option<String>) -> Outcome {
+        self.note(reason, path, why);
+        Outcome::Incomplete
+    }
+
+    /// Takes what was seen in a file. A clean file that was never anything else leaves no trace.
+    fn file(&mut self, scope: &Scope<'_>, path: &str, seen: Vec<Seen>) {
+        if !seen.is_empty() || scope.remembered.contains_key(path) {
+            self.batch.files.push((path.to_owned(), seen));
+        }
+    }
+
+    /// Adds another stretch.
+    pub(crate) fn add(&mut self, other: Done) {
+        self.batch.files.extend(other.batch.files);
+        self.batch.dirs.extend(other.batch.dirs);
+        self.kept.extend(other.kept);
+        for (reason, missed) in other.missed {
+            let mine = self.missed.entry(reason).or_default();
+            mine.count += missed.count;
+            mine.why = mine.why.take().or(missed.why);
+            mine.paths.extend(missed.paths);
+            mine.paths.truncate(LISTED);
+        }
+        self.ignores.extend(other.ignores);
+        self.notes.extend(other.notes);
+        self.silenced += other.silenced;
+        self.files += other.files;
+        self.unchanged += other.unchanged;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Examines the places of a home and the machine as a whole. Returns what was found and which paths it has dealt with.
+pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
+    let mut done = Done::default();
+    let report = scope.engine.scan_home(&scope.cx());
+    let seen = report.findings.into_iter().map(|f| Seen::of(f, "")).collect::<Vec<_>>();
+    done.file(scope, "", seen);
+    let dealt = places::sweep(scope, &mut done);
+    (done, dealt)
+}
+
+/// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. `each` takes
+/// the stretches as they come, on the caller's thread.
+pub(crate) fn walk(
+    scope: &Scope<'_>,
+    root: &Path,
+    (shown, tilde): (&str, &str),
+    dealt: &HashSet<PathBuf>,
+    ledger: Option<&Path>,
+    each: impl FnMut(Done),
+) {
+    let index = || ledger.and_then(Index::open);
+    let top = walk::Dir::top(shown, tilde);
+    walk::run(scope, root, top, dealt, &index, each);
+}
+
+/// Examines a remembered path once more; an empty result when it is gone.
+pub(crate) fn again(scope: &Scope<'_>, shown: &str) -> Done {
+    let mut done = Done::default();
+    let path = scope.home.path(shown);
+    match rustix::fs::lstat(&path) {
+        Ok(_) => walk::single(scope, &path, shown, &mut done),
+        Err(_) => done.file(scope, shown, Vec::new()),
+    }
+    done
+}
+
+/// Ignore files in the directories above a path, as far as it names them.
+pub(crate) fn ignores_above(path: &Path) -> Vec<IgnoreFile> {
+    let dirs = path.ancestors().skip(1).chain(path.is_relative().then_some(Path::new("")));
+    let mut dirs: Vec<&Path> = dirs.collect();
+    dirs.dedup();
+    let names = [".lapwingignore", ".gitleaksignore"];
+    let files = dirs.into_iter().flat_map(|d| names.iter().map(move |n| d.join(n)));
+    files.filter_map(|f| walk::ignore_file(&f, &crate::text::path(&f))).collect()
+}
+
+/// Makes a connection for each worker.
+type MakeIndex<'a> = &'a (dyn Fn() -> Option<Index> + Sync);

@@ -1,0 +1,44 @@
+//! PuTTY's key files, versions 2 and 3: lines of text, the public half always readable.
+
+use super::wire::{self, Wire};
+use super::{Container, Key, NoKey};
+use data_encoding::BASE64;
+use zeroize::Zeroizing;
+
+pub(super) fn begins(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PuTTY-User-Key-File-")
+}
+
+pub(super) fn parse(text: &[u8]) -> Result<Key, NoKey> {
+    let (mut name, mut cipher) = (&b""[..], &b""[..]);
+    let (mut public, mut private) = (None, None);
+    let mut lines =
+        text.split(|b| *b == b'\n').map(|l| l.trim_ascii().trim_ascii_start()).filter(|l| !l.is_empty());
+    while let Some(line) = lines.next() {
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let value = line[colon + 1..].trim_ascii();
+        match &line[..colon] {
+            b"Encryption" => cipher = value,
+            b"Public-Lines" => public = body(value, &mut lines),
+            b"Private-Lines" => private = body(value, &mut lines),
+            other if begins(other) => name = value,
+            _ => {}
+        }
+    }
+    let (Some(public), Some(private)) = (public, private) else { return Err(NoKey::Blank) };
+    let whole = Wire(&public).string() == Some(name) && Wire(&private).string().is_some();
+    let locked = cipher != b"none";
+    match whole || locked {
+        true => Ok(Key { container: Container::Putty, locked, public: wire::public(&public) }),
+        false => Err(NoKey::Broken),
+    }
+}
+
+/// The base64 of so many lines; `None` when they are not there or say something else.
+fn body<'a>(count: &[u8], lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<Zeroizing<Vec<u8>>> {
+    /// A key of 16384 bits has fewer.
+    const MOST: usize = 256;
+    let count: usize = std::str::from_utf8(count).ok()?.parse().ok().filter(|n| *n <= MOST)?;
+    let letters = Zeroizing::new(lines.take(count).collect::<Vec<_>>().concat());
+    BASE64.decode(&letters).ok().filter(|b| !b.is_empty()).map(Zeroizing::new)
+}

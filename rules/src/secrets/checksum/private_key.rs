@@ -1,0 +1,46 @@
+//! Private keys: a block that parses and is not encrypted is proved; an encrypted one does no harm; a body that was
+//! left out is no key at all.
+
+use super::{Checksum, Proof};
+use crate::keys::{self, NoKey};
+
+pub(crate) const CHECKSUM: Checksum = Checksum { check, mend: None };
+
+fn check(block: &[u8]) -> Proof {
+    match keys::parse(block) {
+        Ok(key) if key.locked => Proof::Harmless,
+        Ok(_) => Proof::Holds("it parses and has no passphrase"),
+        Err(NoKey::Blank) => Proof::Harmless,
+        Err(NoKey::Broken) => Proof::Fails("it does not parse: truncated, changed or made up"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::fill;
+
+    fn proof(template: &str) -> Proof {
+        check(fill(template, "proof").as_bytes())
+    }
+
+    #[test]
+    fn plain_keys_are_proved_and_locked_ones_are_no_finding() {
+        for kind in ["openssh", "rsa", "pkcs8", "ec", "dsa", "putty"] {
+            assert!(matches!(proof(&format!("{{{{pem:{kind}}}}}")), Proof::Holds(_)), "{kind}");
+        }
+        for kind in ["openssh-locked", "openssh-sk", "rsa-locked", "pkcs8-locked", "putty-locked"] {
+            assert_eq!(proof(&format!("{{{{pem:{kind}}}}}")), Proof::Harmless, "{kind}");
+        }
+    }
+
+    #[test]
+    fn noise_in_a_key_s_clothes_is_demoted() {
+        let text = fill("{{pem:rsa}}", "proof");
+        let (head, tail) = (text.lines().next().unwrap(), text.lines().last().unwrap());
+        let noise = fill("{{base64:640}}", "noise");
+        assert!(matches!(check(format!("{head}\nMIIE{noise}\n{tail}").as_bytes()), Proof::Fails(_)));
+        assert_eq!(check(format!("{head}\n{noise}\n{tail}").as_bytes()), Proof::Harmless);
+        assert_eq!(check(format!("{head}\n...\n{tail}").as_bytes()), Proof::Harmless);
+    }
+}
