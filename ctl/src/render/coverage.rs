@@ -19,7 +19,7 @@ pub(crate) fn gaps(out: &mut dyn Write, doc: &Document, view: &View) -> io::Resu
     writeln!(out, "{}Not examined", if view.quiet { "" } else { "\n" })?;
     for gap in real {
         let words = gap.reason.words();
-        let why = words::line(&gap.why);
+        let why = reason(gap);
         let told = if why.is_empty() || why == words { words.to_owned() } else { format!("{words}: {why}") };
         if gap.paths.is_empty() {
             hang(out, INDENT, DEEPER, &several(gap.count, &told), view.width)?;
@@ -38,6 +38,13 @@ pub(crate) fn gaps(out: &mut dyn Write, doc: &Document, view: &View) -> io::Resu
         }
     }
     Ok(())
+}
+
+/// Why, in words; without the path where it begins with the one that is printed before it.
+fn reason(gap: &Gap) -> String {
+    let why = words::line(&gap.why);
+    let path = gap.paths.first().map(|path| format!("{}: ", clean(path)));
+    path.and_then(|path| why.strip_prefix(&path).map(str::to_owned)).unwrap_or(why)
 }
 
 fn several(n: u64, told: &str) -> String {

@@ -155,7 +155,12 @@ pub(crate) fn messy() -> Document {
     findings.push(ignored().findings.remove(0));
     let coverage = vec![
         gap(Reason::Unreadable, 7, &["~/work/root-owned", "~/work/other"], "permission denied"),
-        gap(Reason::BadRule, 1, &["~/.config/lapwing/own.toml"], "rule `acme-token`: missing field `title`"),
+        gap(
+            Reason::BadRule,
+            1,
+            &["~/.config/lapwing/own.toml"],
+            "~/.config/lapwing/own.toml: rule `acme-token`: missing field `title`",
+        ),
         gap(Reason::Vendored, 412, &["~/src/app-1/node_modules"], "left out unless --all"),
         gap(Reason::TooLarge, 3, &["~/disk.img"], "larger than 512 MB"),
         gap(Reason::LinkOut, 2, &["~/nas"], "leads to /mnt/nas"),

@@ -34,7 +34,15 @@ pub(crate) fn line(text: &str) -> String {
         l.trim_start().trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|')
     };
     let lines = text.lines().filter(|l| !picture(l)).map(|l| l.trim().trim_end_matches(':'));
-    clean(&lines.filter(|l| !l.is_empty()).collect::<Vec<_>>().join(": "))
+    without_number(&clean(&lines.filter(|l| !l.is_empty()).collect::<Vec<_>>().join(": ")))
+}
+
+/// The number that the standard library adds to what the system said helps nobody.
+fn without_number(text: &str) -> String {
+    match text.split_once(" (os error ") {
+        Some((said, rest)) => format!("{said}{}", rest.split_once(')').map_or("", |(_, rest)| rest)),
+        None => text.to_owned(),
+    }
 }
 
 /// `12,345`.
@@ -225,6 +233,12 @@ mod tests {
             line(sample::TOML_ERROR),
             "TOML parse error at line 2, column 1: unknown field `max-size`"
         );
+    }
+
+    #[test]
+    fn errors_of_the_system_lose_their_number() {
+        let error = std::io::Error::from_raw_os_error(2);
+        assert_eq!(line(&format!("~/x: {error}; look")), "~/x: No such file or directory; look");
     }
 
     #[test]
