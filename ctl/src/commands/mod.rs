@@ -1,0 +1,219 @@
+//! What each command does, one file each; here is what they share.
+
+mod completions;
+mod config_check;
+mod config_show;
+mod doctor;
+mod explain;
+mod ignore;
+mod list;
+mod rules_check;
+mod rules_list;
+mod scan;
+mod show;
+mod unignore;
+
+use crate::cli::{Cli, Command, Config as ConfigCommand, Format, Global, Rules};
+use crate::dates;
+use crate::exit::{self, Exit, usage};
+use crate::progress::Progress;
+use crate::render::out::Out;
+use crate::render::text::{Source, View};
+use crate::render::{json, sarif, text, words};
+use clap::CommandFactory;
+use lapwing_agent::config::{self, Config, Loaded};
+use lapwing_agent::examine::{self, Request, Watch};
+use lapwing_agent::home::Home;
+use lapwing_agent::record::Document;
+use lapwing_rules::engine::Engine;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+/// More threads than this wait for the disk and for each other.
+const JOBS: usize = 8;
+
+/// Runs what was typed. The only place that prints errors.
+pub(crate) fn run(cli: Cli) -> Exit {
+    let mut session = Session { out: Out::new(cli.global.color), global: cli.global };
+    let result = dispatch(&mut session, cli.command);
+    let result = result.and_then(|exit| {
+        session.out.flush()?;
+        Ok(exit)
+    });
+    result.unwrap_or_else(|error| {
+        let (exit, line) = exit::explain(&error);
+        session.out.remark("error", &line);
+        exit
+    })
+}
+
+fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<Exit> {
+    let Some(command) = command else {
+        write!(session.out, "{}", Cli::command().render_help().ansi())?;
+        return Ok(Exit::Clean);
+    };
+    match command {
+        Command::Doctor => doctor::run(session),
+        Command::Scan { paths } => scan::run(session, &paths),
+        Command::List(filter) => list::run(session, &filter),
+        Command::Show { id } => show::run(session, &id),
+        Command::Explain { rule } => explain::run(session, &rule),
+        Command::Ignore { id, reason, until } => ignore::run(session, &id, &reason, until),
+        Command::Unignore { id } => unignore::run(session, &id),
+        Command::Rules(Rules::List { kind }) => rules_list::run(session, kind),
+        Command::Rules(Rules::Check { files }) => rules_check::run(session, &files),
+        Command::Config(ConfigCommand::Show) => config_show::run(session),
+        Command::Config(ConfigCommand::Check { file }) => config_check::run(session, file),
+        Command::Completions { shell } => completions::run(session, shell),
+    }
+}
+
+/// What every command has at hand.
+pub(crate) struct Session {
+    global: Global,
+    out: Out,
+}
+
+impl Session {
+    /// The home that the command is about.
+    fn home(&self) -> anyhow::Result<Home> {
+        match &self.global.home {
+            Some(dir) => Ok(Home::other(dir)),
+            None => {
+                Home::own().ok_or_else(|| usage("there is no home directory; set HOME or give --home DIR"))
+            }
+        }
+    }
+
+    /// The configuration in force.
+    fn config(&self) -> anyhow::Result<Loaded> {
+        Ok(config::load()?)
+    }
+
+    /// The rules in force. Those that cannot be used are told of on standard error.
+    fn engine(&mut self, config: &Config) -> Engine {
+        let (engine, errors) = examine::engine(config);
+        for error in errors {
+            self.out.remark("warning", &words::line(&error.to_string()));
+        }
+        engine
+    }
+
+    fn request(&self) -> anyhow::Result<Request> {
+        let usual = || std::thread::available_parallelism().map_or(1, usize::from).min(JOBS);
+        let jobs = self.global.jobs.map_or_else(usual, usize::from);
+        Ok(Request { home: self.home()?, all: self.global.all, jobs, today: dates::today() })
+    }
+
+    /// Examines something, with a spinner and Ctrl-C.
+    fn examine(
+        &self,
+        look: impl FnOnce(&Request, &Watch) -> Result<Document, examine::Error>,
+    ) -> anyhow::Result<Document> {
+        let request = self.request()?;
+        let watch = Arc::new(Watch::default());
+        let show = !self.global.quiet && std::io::stderr().is_terminal();
+        let progress =
+            Progress::follow(&watch, show).map_err(|e| anyhow::anyhow!("cannot listen for Ctrl-C: {e}"))?;
+        let doc = look(&request, &watch);
+        drop(progress);
+        Ok(doc?)
+    }
+
+    /// Prints a document in the format that was asked for, and says what it means for the exit code.
+    fn report(&mut self, doc: &Document, source: Source) -> anyhow::Result<Exit> {
+        match self.global.format {
+            Format::Text => {
+                let view = self.view(source);
+                text::document(&mut self.out, doc, &view)?;
+            }
+            Format::Json => {
+                let pretty = self.out.is_terminal();
+                json::value(&mut self.out, doc, pretty)?;
+            }
+            Format::Jsonl => json::lines(&mut self.out, doc)?,
+            Format::Sarif => {
+                // What is wrong with a pack is in the document's coverage already.
+                let pages = examine::engine(&self.config()?.config).0.pages();
+                let pages = pages.iter().map(|(kind, page)| (*kind, page.as_ref()));
+                let log = sarif::log(doc, pages, exit::complete(doc));
+                let pretty = self.out.is_terminal();
+                json::value(&mut self.out, &log, pretty)?;
+            }
+        }
+        Ok(exit::verdict(doc, self.global.fail_on))
+    }
+
+    fn view(&self, source: Source) -> View {
+        View {
+            width: self.out.width(),
+            verbose: self.global.verbose,
+            quiet: self.global.quiet,
+            source,
+            lapwing: self.lapwing(),
+        }
+    }
+
+    /// How a next command is typed: about the same home.
+    fn lapwing(&self) -> String {
+        match &self.global.home {
+            Some(dir) => {
+                format!("lapwing --home {}", words::clean(&words::quoted(&dir.display().to_string())))
+            }
+            None => "lapwing".to_owned(),
+        }
+    }
+
+    /// Whether to print JSON; other formats are refused by commands whose answer is not a list of findings.
+    fn json(&self) -> anyhow::Result<bool> {
+        match self.global.format {
+            Format::Text => Ok(false),
+            Format::Json => Ok(true),
+            Format::Jsonl | Format::Sarif => Err(usage(
+                "this command prints text or JSON; `--format jsonl` and `--format sarif` are for doctor, scan, list and show",
+            )),
+        }
+    }
+
+    /// Prints a value as JSON.
+    fn print_json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        let pretty = self.out.is_terminal();
+        Ok(json::value(&mut self.out, value, pretty)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn session(line: &[&str]) -> Session {
+        let cli = Cli::try_parse_from(line).unwrap();
+        Session { out: Out::new(cli.global.color), global: cli.global }
+    }
+
+    #[test]
+    fn next_commands_are_about_the_same_home() {
+        assert_eq!(session(&["lapwing"]).lapwing(), "lapwing");
+        assert_eq!(
+            session(&["lapwing", "--home", "/srv/my home"]).lapwing(),
+            "lapwing --home '/srv/my home'"
+        );
+    }
+
+    #[test]
+    fn formats_that_do_not_fit_are_refused_with_a_reason() {
+        assert!(!session(&["lapwing"]).json().unwrap());
+        assert!(session(&["lapwing", "--format", "json"]).json().unwrap());
+        let error = session(&["lapwing", "--format", "sarif"]).json().unwrap_err();
+        assert_eq!(exit::explain(&error).0, Exit::Usage);
+    }
+
+    #[test]
+    fn jobs_are_at_most_eight_unless_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        assert!((1..=JOBS).contains(&session(&["lapwing", "--home", home]).request().unwrap().jobs));
+        assert_eq!(session(&["lapwing", "--home", home, "--jobs", "20"]).request().unwrap().jobs, 20);
+    }
+}

@@ -1,0 +1,24 @@
+//! `lapwing show ID`: one finding in full.
+
+use super::{Session, list};
+use crate::cli::Format;
+use crate::exit::Exit;
+use crate::render::detail;
+use crate::render::text::Source;
+use lapwing_agent::examine;
+
+pub(super) fn run(session: &mut Session, id: &str) -> anyhow::Result<Exit> {
+    let config = session.config()?.config;
+    let engine = session.engine(&config);
+    let record = examine::find(&session.home()?, &engine, id)?;
+    if session.global.format != Format::Text {
+        let source = Source::List { filters: String::new(), one_rule: true };
+        session.report(&list::document(vec![record]), source)?;
+        return Ok(Exit::Clean);
+    }
+    let pages = engine.pages();
+    let page = pages.iter().find(|(_, page)| page.id == record.rule).map(|(_, page)| page.as_ref());
+    let (lapwing, width) = (session.lapwing(), session.out.width());
+    detail::finding(&mut session.out, &record, page, &lapwing, width)?;
+    Ok(Exit::Clean)
+}

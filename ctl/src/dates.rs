@@ -1,0 +1,116 @@
+//! Days as people write them: `2027-01-31`, `30d`, `2w`; local dates as `2026-11-22`.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Zoned};
+
+/// Reads the end of an ignore: the first second after the day that is named, since 1970.
+pub(crate) fn until(text: &str) -> Result<i64, String> {
+    until_from(text, &Zoned::now())
+}
+
+/// The last day on which an ignore holds that ends at this second.
+pub(crate) fn last_day(until: i64) -> String {
+    day(until.saturating_sub(1))
+}
+
+/// Today, where the user is.
+pub(crate) fn today() -> String {
+    Zoned::now().date().to_string()
+}
+
+/// The local date of a moment.
+pub(crate) fn day(seconds: i64) -> String {
+    day_in(seconds, TimeZone::system())
+}
+
+fn day_in(seconds: i64, zone: TimeZone) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(moment) => moment.to_zoned(zone).date().to_string(),
+        Err(_) => "an unknown day".to_owned(),
+    }
+}
+
+fn until_from(text: &str, now: &Zoned) -> Result<i64, String> {
+    let day = named(text.trim(), now.date()).ok_or("write a date like 2027-01-31, or 30d, or 2w")?;
+    if day < now.date() {
+        return Err(format!("{day} is past; today is {}", now.date()));
+    }
+    let end = day.tomorrow().and_then(|d| d.to_zoned(now.time_zone().clone()));
+    Ok(end.map_err(|_| format!("{day} is too far away"))?.timestamp().as_second())
+}
+
+fn named(text: &str, today: Date) -> Option<Date> {
+    if let Some(days) = text.strip_suffix('d') {
+        return days_from(today, days, 1);
+    }
+    if let Some(weeks) = text.strip_suffix('w') {
+        return days_from(today, weeks, 7);
+    }
+    text.parse().ok().filter(|_| text.len() == "2027-01-31".len())
+}
+
+fn days_from(today: Date, number: &str, unit: i64) -> Option<Date> {
+    let number: u32 = number.parse().ok().filter(|_| number.bytes().all(|b| b.is_ascii_digit()))?;
+    let days = i64::from(number).checked_mul(unit).filter(|n| *n <= 366_000)?;
+    today.checked_add(days.days()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Zoned {
+        jiff::civil::date(2026, 11, 22).at(15, 30, 0, 0).to_zoned(TimeZone::UTC).unwrap()
+    }
+
+    fn last(text: &str) -> Result<String, String> {
+        until_from(text, &now()).map(|end| day_in(end - 1, TimeZone::UTC))
+    }
+
+    #[test]
+    fn days_weeks_and_dates() {
+        assert_eq!(last("30d").unwrap(), "2026-12-22");
+        assert_eq!(last("2w").unwrap(), "2026-12-06");
+        assert_eq!(last("2027-01-31").unwrap(), "2027-01-31");
+        assert_eq!(last("2026-11-22").unwrap(), "2026-11-22");
+        assert_eq!(last("0d").unwrap(), "2026-11-22");
+    }
+
+    #[test]
+    fn an_ignore_holds_to_the_end_of_its_day() {
+        let end = jiff::civil::date(2026, 12, 7).to_zoned(TimeZone::UTC).unwrap();
+        assert_eq!(until_from("2026-12-06", &now()).unwrap(), end.timestamp().as_second());
+    }
+
+    #[test]
+    fn what_is_past_says_so() {
+        assert_eq!(last("2026-11-21").unwrap_err(), "2026-11-21 is past; today is 2026-11-22");
+    }
+
+    #[test]
+    fn anything_else_is_told_how_to_write_it() {
+        for bad in [
+            "",
+            "d",
+            "-3d",
+            "+3d",
+            "3m",
+            "soon",
+            "31.1.2027",
+            "2027-02-30",
+            "99999999999d",
+            "4294967295w",
+            "2027-01-31T10:00:00",
+            "é",
+        ] {
+            assert!(last(bad).unwrap_err().starts_with("write a date"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_moment_out_of_range_is_no_panic() {
+        assert_eq!(day(i64::MAX), "an unknown day");
+        assert_eq!(last_day(i64::MIN), "an unknown day");
+    }
+}
