@@ -9,6 +9,7 @@ use crate::place::{Place, Places, wild};
 use crate::policy::Policy;
 use crate::redact;
 use crate::rule::{Grade, Kind, Page};
+use crate::secret::Secret;
 use crate::secrets::judge::Setting;
 use crate::secrets::matcher::{Hit, SecretSet};
 use crate::secrets::rules::SecretRule;
@@ -146,6 +147,7 @@ impl Engine {
         report.findings =
             stream.with_hits(target.bytes, true, cx, |bytes| self.place_hits(target, bytes, &read.entries));
         report.silenced = stream.silenced;
+        report.problems.extend(stream.problem(target.path));
         if let Some(name) = format {
             let place = target.place.map(|p| p.id.as_str());
             self.judge(name, place, target.path, &read.entries, cx, &mut report);
@@ -205,19 +207,21 @@ impl Engine {
                 }
             }
             if place.history && bytes.get(entry.span.0..entry.span.1) != Some(entry.value.as_bytes()) {
-                hits.extend(self.secrets.hits(entry.value.as_bytes(), Setting::Config).into_iter().map(
-                    |mut hit| {
-                        let (start, end) = hit.at;
-                        hit.decoded.get_or_insert_with(|| {
-                            zeroize::Zeroizing::new(entry.value.as_bytes()[start..end].to_vec())
-                        });
-                        hit.at = entry.span;
-                        hit
-                    },
-                ));
+                hits.extend(self.typed(entry));
             }
         }
         hits
+    }
+
+    /// Secrets of a command whose text is not the bytes of the file: they stand somewhere in its stretch.
+    fn typed(&self, entry: &Entry) -> impl Iterator<Item = Hit> {
+        let text = entry.value.as_bytes();
+        let (hits, _) = self.secrets.hits(text, Setting::Config);
+        hits.into_iter().map(|mut hit| {
+            let (start, end) = hit.at;
+            hit.decoded.get_or_insert_with(|| Secret::new(text[start..end].to_vec()));
+            Hit { at: entry.span, ..hit }
+        })
     }
 
     fn judge(
@@ -296,7 +300,7 @@ fn place_hit(page: &Arc<Page>, entry: &Entry, at: Option<usize>, secret: &str, b
     let start = entry.span.0 + at.unwrap_or(0);
     let (at, decoded) = match at {
         Some(_) if plain => ((start, start + secret.len()), None),
-        _ => (entry.span, Some(zeroize::Zeroizing::new(secret.as_bytes().to_vec()))),
+        _ => (entry.span, Some(Secret::new(secret.as_bytes().to_vec()))),
     };
     Hit { page: Arc::clone(page), grade: Grade::Named, note: None, at, decoded, shown: 0, rank: 3 }
 }

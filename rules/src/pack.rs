@@ -37,6 +37,10 @@ pub struct SecretSpec {
     /// How many bytes before its anchor a match may begin; 0 means that it begins with the anchor.
     #[serde(default)]
     pub before: usize,
+    /// Bytes that a match may span from its anchor on, for patterns without a bound of their own: cheaper than counting
+    /// inside the pattern.
+    #[serde(default)]
+    pub reach: Option<usize>,
     /// Words one of which the name must contain; case, `_`, `-`, `.` and spaces between words do not matter.
     #[serde(default)]
     pub names: Vec<String>,

@@ -1,4 +1,4 @@
-//! A secret that cannot be printed, compared in time that tells nothing, or left behind in memory.
+//! A secret that cannot be printed or left behind in memory, and the little of one that people may see.
 
 use zeroize::Zeroizing;
 
@@ -17,12 +17,6 @@ impl Secret {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
-
-    /// What people may see: see [`mask`].
-    #[must_use]
-    pub fn masked(&self, public_prefix: usize) -> String {
-        mask(&self.0, public_prefix)
-    }
 }
 
 /// At most this many characters of a vendor's fixed prefix are shown.
@@ -36,6 +30,9 @@ const TAIL: usize = 3;
 /// three characters of a long one. Nothing of a short one is shown, not even its length.
 #[must_use]
 pub fn mask(secret: &[u8], public_prefix: usize) -> String {
+    if let Some(label) = block(secret) {
+        return label;
+    }
     let printable = |b: &[u8]| b.iter().all(|c| c.is_ascii_graphic());
     let prefix = public_prefix.min(PREFIX_SHOWN).min(secret.len());
     // Up to a blank: `-----BEGIN` says enough of a header.
@@ -44,6 +41,17 @@ pub fn mask(secret: &[u8], public_prefix: usize) -> String {
     let tail = if body >= LONG { &secret[secret.len() - TAIL..] } else { &[] };
     let show = |b: &[u8]| if printable(b) { String::from_utf8_lossy(b).into_owned() } else { String::new() };
     format!("{}…{}", show(head), show(tail))
+}
+
+/// What a block says of itself in its first line: `OPENSSH PRIVATE KEY`, `PuTTY-User-Key-File-3: ssh-ed25519`.
+fn block(secret: &[u8]) -> Option<String> {
+    let line = secret.split(|b| matches!(b, b'\n' | b'\r' | b'\\')).next()?;
+    let words = match line.strip_prefix(b"-----BEGIN ") {
+        Some(label) => label.strip_suffix(b"-----")?,
+        None => line.strip_prefix(b"PuTTY-User-Key-File-").map(|_| line)?,
+    };
+    let plain = words.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b':'));
+    (plain && words.len() <= 48).then(|| String::from_utf8_lossy(words).into_owned())
 }
 
 #[cfg(test)]
@@ -61,6 +69,16 @@ mod tests {
         let token = [b"ghp_".as_slice(), &[b'a'; 33], b"xyz"].concat();
         assert_eq!(mask(&token, 4), "ghp_…xyz");
         assert_eq!(mask(b"BEGIN KEY aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 12), "BEGIN…aaa");
+    }
+
+    #[test]
+    fn blocks_show_their_label_only() {
+        let key = ["-----", "BEGIN RSA PRIVATE KEY", "-----\\nMIIEpAIBAAKCAQEA\\n"].concat();
+        assert_eq!(mask(key.as_bytes(), 0), "RSA PRIVATE KEY");
+        assert_eq!(
+            mask(b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none", 0),
+            "PuTTY-User-Key-File-3: ssh-ed25519"
+        );
     }
 
     #[test]

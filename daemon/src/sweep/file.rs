@@ -145,6 +145,7 @@ fn stream(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Do
         done.bytes += fresh;
     }
     report.silenced = stream.silenced;
+    report.problems.extend(stream.problem(shown));
     finish(scope, shown, Some(report), done)
 }
 

@@ -156,7 +156,7 @@ mod tests {
 
     fn judged(text: &str, word: &str, setting: Setting) -> bool {
         let at = text.to_ascii_lowercase().find(word).unwrap();
-        let value = named::value(text.as_bytes(), at, at + word.len());
+        let value = named::value(text.as_bytes(), at, at + word.len(), &mut (0, 0));
         value.is_some_and(|v| generic(text.as_bytes(), &v, setting))
     }
 

@@ -1,6 +1,7 @@
 //! From candidates to hits: the anchored pattern or the named value, then boundaries, entropy, allowances and proof.
 
 use crate::rule::{Grade, Page};
+use crate::secret::Secret;
 use crate::secrets::allow;
 use crate::secrets::checksum::Proof;
 use crate::secrets::chosen;
@@ -11,6 +12,7 @@ use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting};
 use crate::secrets::rules::{Compiled, SecretRule};
 use regex_automata::{Anchored, Input};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// All secret rules, ready to match.
@@ -27,7 +29,7 @@ pub(crate) struct Hit {
     /// The secret's bytes in the searched bytes, or the encoded stretch that holds it.
     pub(crate) at: (usize, usize),
     /// The secret, when it had to be decoded and is not at `at`.
-    pub(crate) decoded: Option<zeroize::Zeroizing<Vec<u8>>>,
+    pub(crate) decoded: Option<Secret>,
     /// Bytes at the secret's start that are public knowledge.
     pub(crate) shown: usize,
     /// Wins over another hit of the same grade at the same bytes: the place over the vendor over the generic rule.
@@ -40,59 +42,94 @@ impl SecretSet {
         SecretSet { rules, prefilter }
     }
 
-    /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order.
-    pub(crate) fn hits(&self, bytes: &[u8], setting: Setting) -> Vec<Hit> {
-        let mut hits = Vec::new();
-        self.search(bytes, setting, 0, &mut hits);
-        settle(hits)
+    /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a
+    /// rule that had more near misses than it was given time for, so that not all of them were tried.
+    pub(crate) fn hits(&self, bytes: &[u8], setting: Setting) -> (Vec<Hit>, Option<&str>) {
+        let mut search = Search {
+            set: self,
+            setting,
+            left: HashMap::new(),
+            allowance: EFFORT * bytes.len() + SLACK,
+            dense: None,
+        };
+        let hits = search.view(bytes, 0);
+        (hits, search.dense)
     }
+}
 
-    fn search(&self, bytes: &[u8], setting: Setting, depth: usize, out: &mut Vec<Hit>) {
-        self.plain(bytes, setting, out);
-        if depth >= decode::DEPTH {
-            return;
+/// Bytes that one rule's expression may look at, for each byte that is searched: hits of ordinary files stay far below
+/// this, and only input made of near misses reaches it.
+const EFFORT: usize = 24;
+/// The same, for small inputs.
+const SLACK: usize = 256 << 10;
+/// What a failed try at one place costs at most: it mostly gives up after a few bytes, however far it might have looked.
+const TRY: usize = 256;
+
+/// One search, with what it may still spend.
+struct Search<'s> {
+    set: &'s SecretSet,
+    setting: Setting,
+    /// Bytes that each rule may still look at.
+    left: HashMap<usize, usize>,
+    allowance: usize,
+    dense: Option<&'s str>,
+}
+
+impl<'s> Search<'s> {
+    fn view(&mut self, bytes: &[u8], depth: usize) -> Vec<Hit> {
+        let mut out = Vec::new();
+        self.plain(bytes, &mut out);
+        if depth < decode::DEPTH {
+            decode::views(bytes, &mut |view| {
+                for mut hit in self.view(&view.bytes, depth + 1) {
+                    let (start, end) = hit.at;
+                    hit.decoded.get_or_insert_with(|| Secret::new(view.bytes[start..end].to_vec()));
+                    hit.at = view.origin;
+                    out.push(hit);
+                }
+            });
         }
-        decode::views(bytes, &mut |view| {
-            let mut inner = Vec::new();
-            self.search(&view.bytes, setting, depth + 1, &mut inner);
-            for mut hit in settle(inner) {
-                let (start, end) = hit.at;
-                hit.decoded.get_or_insert_with(|| zeroize::Zeroizing::new(view.bytes[start..end].to_vec()));
-                hit.at = view.origin;
-                out.push(hit);
-            }
-        });
+        settle(out)
     }
 
-    fn plain(&self, bytes: &[u8], setting: Setting, out: &mut Vec<Hit>) {
-        // A name is met many times within one assignment (`token` in `access_token`): parse it once.
-        let mut last: Option<(usize, usize, Option<Value>)> = None;
-        self.prefilter.candidates(bytes, |start, end, waiting: &Waiting| {
+    fn plain(&mut self, bytes: &[u8], out: &mut Vec<Hit>) {
+        let set = self.set;
+        // A value that is one long word is met from every name in it: its end is looked for once.
+        let mut word = (0, 0);
+        set.prefilter.candidates(bytes, |start, end, waiting: &Waiting| {
             for (rule, anchor) in &waiting.tokens {
                 if bytes[start..end] == anchor[..] {
-                    self.token(&self.rules[*rule], bytes, start, end, out);
+                    self.token(*rule, bytes, start, end, out);
                 }
             }
             if waiting.names.is_empty() {
                 return;
             }
-            let value = match last {
-                Some((s, e, value)) if s == start && e == end => value,
-                _ => named::value(bytes, start, end),
-            };
-            last = Some((start, end, value));
-            if let Some(value) = value {
-                let word = begins_word(bytes, start);
-                let rules = waiting.names.iter().map(|r| &self.rules[*r]);
-                // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
-                rules
-                    .filter(|r| word || r.spec.generic)
-                    .for_each(|r| self.named(r, bytes, &value, setting, out));
+            if let Some(value) = named::value(bytes, start, end, &mut word) {
+                let begins = begins_word(bytes, start);
+                for rule in &waiting.names {
+                    // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
+                    if begins || set.rules[*rule].spec.generic {
+                        self.named(*rule, bytes, &value, out);
+                    }
+                }
             }
         });
     }
 
-    fn token(&self, rule: &SecretRule, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
+    /// Whether a rule may look at this many bytes more.
+    fn afford(&mut self, rule: usize, bytes: usize) -> bool {
+        let left = self.left.entry(rule).or_insert(self.allowance);
+        if *left < bytes {
+            self.dense = Some(&self.set.rules[rule].page.id);
+            return false;
+        }
+        *left -= bytes;
+        true
+    }
+
+    fn token(&mut self, index: usize, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
+        let rule = &self.set.rules[index];
         // Most candidates of a short anchor stand in the middle of a word: no regex for those.
         if rule.spec.before == 0 && !left_edge(bytes, start) {
             return;
@@ -102,61 +139,64 @@ impl SecretSet {
         let to = (start + compiled.reach.max(end - start) + 1).min(bytes.len());
         let anchored = if rule.spec.before == 0 { Anchored::Yes } else { Anchored::No };
         let input = Input::new(bytes).range(from..to).anchored(anchored);
+        // Finding out that there is no match is much cheaper than finding the groups of one.
+        let half = compiled.regex.search_half(&input);
+        let looked = match half {
+            Some(end) => end.offset() - from,
+            None if anchored.is_anchored() => (to - from).min(TRY),
+            None => to - from,
+        };
+        if !self.afford(index, looked) || half.is_none() {
+            return;
+        }
         let mut captures = compiled.regex.create_captures();
         compiled.regex.search_captures(&input, &mut captures);
         let (Some(whole), Some(secret)) = (captures.get_group(0), captures.get_group(compiled.group)) else {
             return;
         };
-        if whole.start > start
-            || whole.end < end
-            || !left_edge(bytes, whole.start)
-            || !right_edge(bytes, whole.end)
-        {
+        let around = whole.start <= start && whole.end >= end;
+        if !around || !left_edge(bytes, whole.start) || !right_edge(bytes, whole.end) {
             return;
         }
-        let shown = rule.spec.shown.unwrap_or(if compiled.group == 0 && whole.start == start {
-            end - start
-        } else {
-            0
-        });
-        self.judge(rule, compiled, bytes, (secret.start, secret.end), shown, out);
+        let anchor = if compiled.group == 0 && whole.start == start { end - start } else { 0 };
+        let shown = rule.spec.shown.unwrap_or(anchor);
+        rule.judge(compiled, bytes, (secret.start, secret.end), shown, out);
     }
 
-    fn named(&self, rule: &SecretRule, bytes: &[u8], value: &Value, setting: Setting, out: &mut Vec<Hit>) {
+    fn named(&mut self, index: usize, bytes: &[u8], value: &Value, out: &mut Vec<Hit>) {
+        let rule = &self.set.rules[index];
         let secret = &bytes[value.start..value.end];
         let trimmed =
             secret.len() - secret.iter().rev().take_while(|b| matches!(b, b'.' | b',' | b':')).count();
         let end = value.start + if value.quoted { secret.len() } else { trimmed };
         let Some(compiled) = rule.compiled() else { return };
+        if end - value.start > compiled.reach || !self.afford(index, end - value.start) {
+            return;
+        }
         let input = Input::new(&bytes[value.start..end]).anchored(Anchored::Yes);
         if compiled.regex.search_half(&input).is_none_or(|m| m.offset() != end - value.start) {
             return;
         }
         let value = Value { end, ..*value };
-        if rule.spec.generic && !judge::generic(bytes, &value, setting) {
+        if rule.spec.generic && !judge::generic(bytes, &value, self.setting) {
             return;
         }
-        self.judge(rule, compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
+        rule.judge(compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
     }
+}
 
-    fn judge(
-        &self,
-        rule: &SecretRule,
-        compiled: &Compiled,
-        bytes: &[u8],
-        at: (usize, usize),
-        shown: usize,
-        out: &mut Vec<Hit>,
-    ) {
+impl SecretRule {
+    /// Whether what matched is a secret, and how sure that is.
+    fn judge(&self, compiled: &Compiled, bytes: &[u8], at: (usize, usize), shown: usize, out: &mut Vec<Hit>) {
         let secret = &bytes[at.0..at.1];
-        let proof = rule.checksum.map_or(Proof::Unknown, |c| (c.check)(secret));
+        let proof = self.checksum.map_or(Proof::Unknown, |c| (c.check)(secret));
         let proved = matches!(proof, Proof::Holds(_));
         let body = &secret[shown.min(secret.len())..];
         let dull = || {
-            shannon(secret) < rule.spec.entropy
+            shannon(secret) < self.spec.entropy
                 || allow::placeholder(body).is_some()
                 || allow::reference(secret)
-                || (rule.spec.chosen && chosen::stand_in(secret))
+                || (self.spec.chosen && chosen::stand_in(secret))
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
         // A proof outweighs looks: a token whose checksum holds is no placeholder.
@@ -166,10 +206,10 @@ impl SecretSet {
         let (grade, note) = match proof {
             Proof::Holds(why) => (Grade::Proved, Some(why.to_owned())),
             Proof::Fails(why) => (Grade::Guessed, Some(why.to_owned())),
-            Proof::Unknown | Proof::Harmless => (rule.grade(), None),
+            Proof::Unknown | Proof::Harmless => (self.grade(), None),
         };
-        let rank = if rule.spec.generic { 0 } else { 2 };
-        out.push(Hit { page: Arc::clone(&rule.page), grade, note, at, decoded: None, shown, rank });
+        let rank = if self.spec.generic { 0 } else { 2 };
+        out.push(Hit { page: Arc::clone(&self.page), grade, note, at, decoded: None, shown, rank });
     }
 }
 
@@ -195,7 +235,7 @@ pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
 /// Two different secrets decoded from one stretch (a base64 of a whole file) do not compete.
 fn apart(a: &Hit, b: &Hit) -> bool {
     match (&a.decoded, &b.decoded) {
-        (Some(x), Some(y)) => a.at == b.at && x[..] != y[..],
+        (Some(x), Some(y)) => a.at == b.at && x.expose() != y.expose(),
         _ => false,
     }
 }

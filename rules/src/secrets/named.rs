@@ -36,14 +36,15 @@ const NAME: usize = 64;
 /// How long a value may be.
 const VALUE: usize = 4096;
 
-/// The value assigned to the name of which `bytes[at..end]` is a part.
-pub(crate) fn value(bytes: &[u8], at: usize, end: usize) -> Option<Value> {
+/// The value assigned to the name of which `bytes[at..end]` is a part. `word` is the last unquoted value that was met,
+/// kept between calls: many names may stand in one long word.
+pub(crate) fn value(bytes: &[u8], at: usize, end: usize, word: &mut (usize, usize)) -> Option<Value> {
     let floor = at.saturating_sub(NAME);
     let name_start = bytes[floor..at].iter().rposition(|b| !name_byte(*b)).map_or(floor, |i| floor + i + 1);
     let ceiling = (end + NAME).min(bytes.len());
     let name_end = end + bytes[end..ceiling].iter().position(|b| !name_byte(*b)).unwrap_or(ceiling - end);
     let (link, after) = link(bytes, name_start, name_end)?;
-    let (start, stop, quoted) = take(bytes, after, link)?;
+    let (start, stop, quoted) = take(bytes, after, link, word)?;
     Some(Value { start, end: stop, name_start, name_end, quoted, link })
 }
 
@@ -119,7 +120,7 @@ fn quote(b: u8) -> bool {
 }
 
 /// Takes the value: up to its closing quote, or up to a blank or delimiter.
-fn take(bytes: &[u8], after: usize, link: Link) -> Option<(usize, usize, bool)> {
+fn take(bytes: &[u8], after: usize, link: Link, word: &mut (usize, usize)) -> Option<(usize, usize, bool)> {
     let limit = (after + GAP).min(bytes.len());
     let mut i = after;
     let mut newlines = 0;
@@ -150,9 +151,11 @@ fn take(bytes: &[u8], after: usize, link: Link) -> Option<(usize, usize, bool)> 
     if link == Link::Comma {
         return None;
     }
-    let cap = (i + VALUE).min(bytes.len());
-    let stop = bytes[i..cap].iter().position(|b| delimiter(*b)).map_or(cap, |n| i + n);
-    (stop > i).then_some((i, stop, false))
+    if !(word.0..word.1).contains(&i) {
+        let cap = (i + VALUE).min(bytes.len());
+        *word = (i, bytes[i..cap].iter().position(|b| delimiter(*b)).map_or(cap, |n| i + n));
+    }
+    (word.1 > i).then_some((i, word.1, false))
 }
 
 fn quoted(bytes: &[u8], open: usize, mark: u8) -> Option<(usize, usize, bool)> {
@@ -192,7 +195,7 @@ mod tests {
 
     fn found(text: &str) -> Option<String> {
         let at = text.to_ascii_lowercase().find("token")?;
-        let v = value(text.as_bytes(), at, at + 5)?;
+        let v = value(text.as_bytes(), at, at + 5, &mut (0, 0))?;
         Some(text[v.start..v.end].to_owned())
     }
 

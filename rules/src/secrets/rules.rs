@@ -70,10 +70,10 @@ impl SecretRule {
             (_, Some(value)) => ("value", value),
             _ => return Err("field `pattern` is missing".to_owned()),
         };
-        let regex = build(source).map_err(|e| format!("field `{field}`: {e}"))?;
+        let longest = self.spec.reach.or_else(|| longest(source)).unwrap_or(LONGEST).min(LONGEST);
+        let regex = build(source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
         let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").unwrap_or(0);
-        let longest = regex_syntax_max(source).unwrap_or(LONGEST).min(LONGEST);
-        let allow = self.spec.allow.iter().map(|a| build(a).map_err(|e| format!("field `allow`: {e}")));
+        let allow = self.spec.allow.iter().map(|a| build(a, 0).map_err(|e| format!("field `allow`: {e}")));
         Ok(Compiled { regex, group, reach: longest, allow: allow.collect::<Result<_, _>>()? })
     }
 }
@@ -82,33 +82,40 @@ impl SecretRule {
 fn begins_with(pattern: &str, anchor: &str) -> bool {
     let bare = pattern.trim_start_matches("(?s)").trim_start_matches("(?P<secret>").trim_start_matches("(?:");
     let plain: String = bare.chars().filter(|c| *c != '\\').collect();
-    plain.starts_with(anchor)
-        || build(pattern).is_ok_and(|_| prefixes(pattern).iter().any(|p| p == anchor.as_bytes()))
+    plain.starts_with(anchor) || prefixes(pattern).iter().any(|p| p == anchor.as_bytes())
 }
 
 /// All literals that a match can begin with, when they are few.
 fn prefixes(pattern: &str) -> Vec<Vec<u8>> {
     use regex_automata::util::syntax::parse_with;
-    let Ok(hir) = parse_with(pattern, &config()) else { return Vec::new() };
+    let Ok(hir) = parse_with(pattern, &syntax_config()) else { return Vec::new() };
     let seq = regex_syntax::hir::literal::Extractor::new().extract(&hir);
     seq.literals().map(|l| l.iter().map(|lit| lit.as_bytes().to_vec()).collect()).unwrap_or_default()
 }
 
-fn regex_syntax_max(pattern: &str) -> Option<usize> {
-    syntax::parse_with(pattern, &config()).ok()?.properties().maximum_len()
+/// Longest possible match; `None` when there is no bound.
+fn longest(pattern: &str) -> Option<usize> {
+    syntax::parse_with(pattern, &syntax_config()).ok()?.properties().maximum_len()
 }
 
 /// Byte-oriented: input need not be UTF-8.
-fn config() -> syntax::Config {
+fn syntax_config() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
 }
 
-/// Searches are short and mostly anchored, so the small engines do: no lazy DFA, whose caches would cost megabytes
-/// for hundreds of rules on every thread.
-fn build(pattern: &str) -> Result<Regex, String> {
-    Regex::builder()
-        .syntax(config())
-        .configure(Regex::config().utf8_empty(false).hybrid(false).dfa(false).nfa_size_limit(Some(1 << 20)))
-        .build(pattern)
-        .map_err(|e| e.to_string())
+/// Bytes from which a search pays for a lazy DFA.
+const FAR: usize = 256;
+/// Memory of one lazy DFA on one thread.
+const CACHE: usize = 128 << 10;
+
+/// Most searches are short and anchored, so the small engines do. A lazy DFA, whose cache would cost megabytes for
+/// hundreds of rules on every thread, is kept for the rules that look far.
+fn build(pattern: &str, reach: usize) -> Result<Regex, String> {
+    let config = Regex::config()
+        .utf8_empty(false)
+        .hybrid(reach > FAR)
+        .hybrid_cache_capacity(CACHE)
+        .dfa(false)
+        .nfa_size_limit(Some(1 << 20));
+    Regex::builder().syntax(syntax_config()).configure(config).build(pattern).map_err(|e| e.to_string())
 }

@@ -1,10 +1,10 @@
 //! Searches a file of any size window by window, in memory that does not depend on it.
 
 use crate::engine::Cx;
-use crate::finding::{Finding, Location};
+use crate::finding::{Finding, Location, Problem};
 use crate::fingerprint::Subject;
 use crate::rule::Kind;
-use crate::secret::mask;
+use crate::secret::{Secret, mask};
 use crate::secrets::decode::utf16::{self, Offsets, Order};
 use crate::secrets::judge::Setting;
 use crate::secrets::matcher::{Hit, SecretSet};
@@ -28,17 +28,32 @@ pub struct Stream<'a> {
     judged: usize,
     /// Findings silenced by a marker on their line.
     pub silenced: u64,
+    /// A rule that had more near misses than there was time for: not all of them were tried.
+    dense: Option<&'a str>,
 }
+
+/// Most findings of one window: whoever needs more than a thousand of one file is told that there are more.
+const MOST: usize = 1200;
 
 impl<'a> Stream<'a> {
     pub(crate) fn new(set: &'a SecretSet, setting: Setting) -> Stream<'a> {
-        Stream { set, setting, order: None, base: 0, line: 1, judged: 0, silenced: 0 }
+        Stream { set, setting, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None }
     }
 
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
     /// `keep(window.len())` bytes of the one before. `last` when the file ends with it.
     pub fn window(&mut self, window: &[u8], last: bool, cx: &Cx<'_>) -> Vec<Finding> {
         self.with_hits(window, last, cx, |_| Vec::new())
+    }
+
+    /// What could not be examined so far.
+    #[must_use]
+    pub fn problem(&self, path: &str) -> Option<Problem> {
+        let rule = self.dense?;
+        Some(Problem {
+            what: path.to_owned(),
+            why: format!("too many near misses of `{rule}` to try them all"),
+        })
     }
 
     /// How many bytes of a window of this length to hand in again at the next one's start.
@@ -90,7 +105,8 @@ impl<'a> Stream<'a> {
         cx: &Cx<'_>,
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
     ) -> Vec<Finding> {
-        let mut hits = self.set.hits(bytes, self.setting);
+        let (mut hits, dense) = self.set.hits(bytes, self.setting);
+        self.dense = self.dense.or(dense);
         let extra = more(bytes);
         if !extra.is_empty() {
             hits.extend(extra);
@@ -98,7 +114,12 @@ impl<'a> Stream<'a> {
         }
         let mut lines = Lines::new(bytes);
         let mut found = Vec::new();
+        // Many secrets may come out of one encoded stretch: its line is looked at once.
+        let mut quiet = ((0, 0), false);
         for hit in hits {
+            if found.len() > MOST {
+                break;
+            }
             let start = file(hit.at.0);
             if start < range.0 || start >= range.1.max(1) {
                 continue;
@@ -106,7 +127,10 @@ impl<'a> Stream<'a> {
             if cx.switched_off(&hit.page) {
                 continue;
             }
-            if crate::ignore::silenced(bytes, hit.at) {
+            if quiet.0 != hit.at {
+                quiet = (hit.at, crate::ignore::silenced(bytes, hit.at));
+            }
+            if quiet.1 {
                 self.silenced += 1;
                 continue;
             }
@@ -122,7 +146,7 @@ impl<'a> Stream<'a> {
 }
 
 fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
-    let secret = hit.decoded.as_deref().map_or(&bytes[hit.at.0..hit.at.1], Vec::as_slice);
+    let secret = hit.decoded.as_ref().map_or(&bytes[hit.at.0..hit.at.1], Secret::expose);
     Finding {
         id: cx.ids.id(&Subject::Secret(secret)),
         kind: Kind::Secret,
