@@ -117,21 +117,26 @@ impl<'s> Search<'s> {
         });
     }
 
-    /// Whether a rule may look at this many bytes more.
-    fn afford(&mut self, rule: usize, bytes: usize) -> bool {
-        let left = self.left.entry(rule).or_insert(self.allowance);
-        if *left < bytes {
+    /// Whether a rule may still look at anything.
+    fn may(&mut self, rule: usize) -> bool {
+        let left = *self.left.entry(rule).or_insert(self.allowance);
+        if left == 0 {
             self.dense = Some(&self.set.rules[rule].page.id);
-            return false;
         }
-        *left -= bytes;
-        true
+        left > 0
+    }
+
+    /// Takes down what a rule has looked at.
+    fn spend(&mut self, rule: usize, bytes: usize) {
+        if let Some(left) = self.left.get_mut(&rule) {
+            *left = left.saturating_sub(bytes);
+        }
     }
 
     fn token(&mut self, index: usize, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
         let rule = &self.set.rules[index];
         // Most candidates of a short anchor stand in the middle of a word: no regex for those.
-        if rule.spec.before == 0 && !left_edge(bytes, start) {
+        if (rule.spec.before == 0 && !left_edge(bytes, start)) || !self.may(index) {
             return;
         }
         let Some(compiled) = rule.compiled() else { return };
@@ -146,7 +151,8 @@ impl<'s> Search<'s> {
             None if anchored.is_anchored() => (to - from).min(TRY),
             None => to - from,
         };
-        if !self.afford(index, looked) || half.is_none() {
+        self.spend(index, looked);
+        if half.is_none() {
             return;
         }
         let mut captures = compiled.regex.create_captures();
@@ -170,9 +176,10 @@ impl<'s> Search<'s> {
             secret.len() - secret.iter().rev().take_while(|b| matches!(b, b'.' | b',' | b':')).count();
         let end = value.start + if value.quoted { secret.len() } else { trimmed };
         let Some(compiled) = rule.compiled() else { return };
-        if end - value.start > compiled.reach || !self.afford(index, end - value.start) {
+        if end - value.start > compiled.reach || !self.may(index) {
             return;
         }
+        self.spend(index, end - value.start);
         let input = Input::new(&bytes[value.start..end]).anchored(Anchored::Yes);
         if compiled.regex.search_half(&input).is_none_or(|m| m.offset() != end - value.start) {
             return;
