@@ -49,6 +49,16 @@ versus() {
     awk -v t="$title" -v a="$a" -v b="$b" 'BEGIN { printf "%-46s %7d ms  against %7d ms  ratio %.2f\n", t, a, b, a / (b ? b : 1) }'
 }
 
+# One command by itself.
+alone() {
+    local title=$1 one=$2 i
+    "$one" >/dev/null
+    for ((i = 0; i < runs; i++)); do
+        "$one"
+    done >"$work/one"
+    printf '%-46s %7d ms\n' "$title" "$(median <"$work/one")"
+}
+
 # Largest resident set of a command (below some 10 MiB it is that of Python, which starts it), its CPU and elapsed time.
 peak() {
     local title=$1
@@ -73,7 +83,6 @@ PY
 scan_tree() { cpu "$lapwing" scan --all "$tree"; }
 rg_tree() { cpu rg -uuu -c ghp_ "$tree"; }
 scan_one() { cpu "$lapwing" scan "$work/small"; }
-nothing() { cpu true; }
 doctor() { cpu "$lapwing" doctor --home "$work/home"; }
 find_home() { cpu find "$work/home" -printf '%p %s %T@ %C@ %i\n'; }
 
@@ -84,7 +93,7 @@ versus 'scan --all TREE, against rg -uuu -c ghp_' scan_tree rg_tree
 peak 'scan --all TREE' "$lapwing" scan --all "$tree"
 
 printf 'export EDITOR=vim\nalias ll="ls -l"\n' >"$work/small"
-versus 'scan of one small file, against true' scan_one nothing
+alone 'scan of one small file' scan_one
 
 # A home of 100,000 small files in 2,000 directories.
 python3 - "$work/home" <<'PY'
