@@ -24,10 +24,13 @@ pub(crate) const CHECK: Check = Check {
 const KEY: u32 = 0o600;
 
 fn run(target: &Target<'_>, _: &dyn Facts) -> Vec<Found> {
-    let Some(meta) = target.meta.filter(|m| m.kind == FileKind::File && m.size > 0 && m.mode & 0o077 != 0) else {
+    let Some(meta) = target.meta.filter(|m| m.kind == FileKind::File && m.size > 0 && m.mode & 0o077 != 0)
+    else {
         return Vec::new();
     };
-    let Some(want) = expected(target).filter(|want| meta.mode & 0o077 & !want != 0) else { return Vec::new() };
+    let Some(want) = expected(target).filter(|want| meta.mode & 0o077 & !want != 0) else {
+        return Vec::new();
+    };
     let preview = format!("mode {:04o}, should be {want:04o}", meta.mode);
     vec![Found { preview, ..Found::default() }]
 }

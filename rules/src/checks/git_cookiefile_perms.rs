@@ -26,7 +26,11 @@ fn run(_: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> {
         let path = git::path(facts, None, &e.value).filter(|p| p != "~/.gitcookies")?;
         let meta = facts.stat(&path).known()?;
         let open = meta.kind == FileKind::File && meta.mode & 0o077 != 0;
-        open.then(|| Found { preview: format!("mode {:04o}", meta.mode), path: Some(path), ..Found::default() })
+        open.then(|| Found {
+            preview: format!("mode {:04o}", meta.mode),
+            path: Some(path),
+            ..Found::default()
+        })
     };
     entries.iter().filter(ours).filter_map(found).collect()
 }

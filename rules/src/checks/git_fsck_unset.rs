@@ -23,7 +23,8 @@ pub(crate) const CHECK: Check = Check {
 fn run(facts: &dyn Facts) -> Vec<Found> {
     let Some((path, entries)) = git::user_config(facts) else { return Vec::new() };
     // An explicit `false` is a finding of its own.
-    let set = git::last(&entries, "transfer.fsckobjects").or_else(|| git::last(&entries, "fetch.fsckobjects"));
+    let set =
+        git::last(&entries, "transfer.fsckobjects").or_else(|| git::last(&entries, "fetch.fsckobjects"));
     if set.is_some() { Vec::new() } else { vec![git::policy("transfer.fsckObjects", None, path)] }
 }
 

@@ -48,7 +48,9 @@ fn covers(ignored: &str, file: &str) -> bool {
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
     let lines = ignored.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with(['#', '!']));
     lines.map(|l| l.trim_start_matches("**/").trim_start_matches('/')).any(|line| {
-        wild(line, file) || wild(line, name) || (!folder.is_empty() && line.trim_end_matches(['/', '*']) == folder)
+        wild(line, file)
+            || wild(line, name)
+            || (!folder.is_empty() && line.trim_end_matches(['/', '*']) == folder)
     })
 }
 
@@ -60,7 +62,10 @@ mod tests {
 
     fn told(config: &str, path: &str, ignored: &str) -> Vec<String> {
         let home = Home::default().file("~/.gitconfig", config).file(path, ignored);
-        scan_home(&home, CHECK.id).into_iter().map(|f| format!("{}: {}", f.path.unwrap(), f.preview)).collect()
+        scan_home(&home, CHECK.id)
+            .into_iter()
+            .map(|f| format!("{}: {}", f.path.unwrap(), f.preview))
+            .collect()
     }
 
     #[test]

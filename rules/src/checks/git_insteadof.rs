@@ -92,7 +92,9 @@ fn host(url: &str) -> Option<&str> {
 
 fn belongs(host: &str, names: &[&str]) -> bool {
     let host = host.to_ascii_lowercase();
-    names.iter().any(|name| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+    names
+        .iter()
+        .any(|name| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// A name of the user's own ssh configuration, as people have who use two accounts of one forge.

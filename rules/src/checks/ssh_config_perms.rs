@@ -18,7 +18,8 @@ pub(crate) const CHECK: Check = Check {
     run: Run::File(run),
 };
 
-const PLACES: &[&str] = &["ssh-config", "ssh-known-hosts", "ssh-authorized-keys", "ssh-rc", "ssh-environment"];
+const PLACES: &[&str] =
+    &["ssh-config", "ssh-known-hosts", "ssh-authorized-keys", "ssh-rc", "ssh-environment"];
 
 fn run(target: &Target<'_>, _: &dyn Facts) -> Vec<Found> {
     let ours = target.place.is_some_and(|p| PLACES.contains(&p.id.as_str()));

@@ -51,6 +51,12 @@ mod tests {
         assert_eq!(severity(0o770), Some(Severity::High));
         assert_eq!(severity(0o755), Some(Severity::Medium));
         assert_eq!(severity(0o700), None);
-        assert!(!Home::default().scan_home(&Engine::builtin()).findings.iter().any(|f| f.page.id == "ssh.dir-mode"));
+        assert!(
+            !Home::default()
+                .scan_home(&Engine::builtin())
+                .findings
+                .iter()
+                .any(|f| f.page.id == "ssh.dir-mode")
+        );
     }
 }

@@ -21,7 +21,8 @@ pub(crate) const CHECK: Check = Check {
 
 fn run(target: &Target<'_>, entries: &[Entry], _: &dyn Facts) -> Vec<Found> {
     // Names with wildcards and markers cannot be hashed; the machine's own list is public.
-    let plain = |e: &&Entry| e.scope.is_empty() && !e.value.starts_with("|1|") && !e.value.contains(['*', '?']);
+    let plain =
+        |e: &&Entry| e.scope.is_empty() && !e.value.starts_with("|1|") && !e.value.contains(['*', '?']);
     let own = target.path.starts_with("~/");
     let mut readable = entries.iter().filter(plain).filter(|_| own).peekable();
     let Some(first) = readable.peek().map(|e| at(e)) else { return Vec::new() };

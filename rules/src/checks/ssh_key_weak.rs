@@ -94,8 +94,10 @@ mod tests {
             .file("~/.ssh/id_rsa.pub", &line)
             .file("~/.ssh/authorized_keys", &line)
             .file("~/src/ansible/files/alice.pub", &line);
-        let ids: Vec<_> =
-            ["~/.ssh/id_rsa", "~/.ssh/id_rsa.pub"].iter().map(|p| found(&home, p).unwrap().id.short()).collect();
+        let ids: Vec<_> = ["~/.ssh/id_rsa", "~/.ssh/id_rsa.pub"]
+            .iter()
+            .map(|p| found(&home, p).unwrap().id.short())
+            .collect();
         assert_eq!(ids[0], ids[1]);
         assert!(found(&home, "~/.ssh/authorized_keys").is_none());
         assert!(found(&home, "~/src/ansible/files/alice.pub").is_none());

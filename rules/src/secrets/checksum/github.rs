@@ -18,9 +18,9 @@ fn split(token: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Compared by decoding, so that no question of padding can arise.
 fn check(token: &[u8]) -> Proof {
     let Some((body, tail)) = split(token) else { return Proof::Unknown };
-    let value = tail.iter().try_fold(0u64, |acc, b| {
-        DIGITS.iter().position(|d| d == b).map(|digit| acc * 62 + digit as u64)
-    });
+    let value = tail
+        .iter()
+        .try_fold(0u64, |acc, b| DIGITS.iter().position(|d| d == b).map(|digit| acc * 62 + digit as u64));
     match value {
         Some(v) if v == u64::from(crc32fast::hash(body)) => Proof::Holds("its checksum holds"),
         _ => Proof::Fails("its checksum does not hold: mistyped, truncated or made up"),
@@ -60,7 +60,8 @@ mod tests {
         let token = mend(b"ghp_123456789000000");
         assert_eq!(token.len(), 19);
         let digits = &token[13..];
-        let value = digits.iter().fold(0u64, |a, b| a * 62 + DIGITS.iter().position(|d| d == b).unwrap() as u64);
+        let value =
+            digits.iter().fold(0u64, |a, b| a * 62 + DIGITS.iter().position(|d| d == b).unwrap() as u64);
         assert_eq!(value, 0xCBF4_3926);
     }
 }

@@ -16,9 +16,9 @@ fn split(token: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn check(token: &[u8]) -> Proof {
     let Some((body, tail)) = split(token) else { return Proof::Unknown };
-    let value = tail.iter().try_fold(0u64, |acc, b| {
-        DIGITS.iter().position(|d| d == b).map(|digit| acc * 36 + digit as u64)
-    });
+    let value = tail
+        .iter()
+        .try_fold(0u64, |acc, b| DIGITS.iter().position(|d| d == b).map(|digit| acc * 36 + digit as u64));
     match value {
         Some(v) if v == u64::from(crc32fast::hash(body)) => Proof::Holds("its checksum holds"),
         _ => Proof::Fails("its checksum does not hold: mistyped, truncated or made up"),

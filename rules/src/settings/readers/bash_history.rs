@@ -30,12 +30,7 @@ fn read(bytes: &[u8]) -> Read {
     Read { entries, problems: Vec::new() }
 }
 
-fn flush(
-    bytes: &[u8],
-    open: &mut Option<(usize, usize, u64)>,
-    scope: &mut String,
-    entries: &mut Vec<Entry>,
-) {
+fn flush(bytes: &[u8], open: &mut Option<(usize, usize, u64)>, scope: &mut String, entries: &mut Vec<Entry>) {
     if let Some((start, end, line)) = open.take() {
         entries.push(command(&bytes[start..end], std::mem::take(scope), line, (start, end)));
     }

@@ -17,8 +17,14 @@ const PAIRS: usize = 1000;
 
 fn read(bytes: &[u8]) -> Read {
     let at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let mut parser =
-        Parser { bytes, at, lines: Lines::new(bytes), section: Some(String::new()), scope: String::new(), read: Read::default() };
+    let mut parser = Parser {
+        bytes,
+        at,
+        lines: Lines::new(bytes),
+        section: Some(String::new()),
+        scope: String::new(),
+        read: Read::default(),
+    };
     parser.run();
     parser.read
 }
@@ -135,7 +141,8 @@ impl Parser<'_> {
 
     fn variable(&mut self) -> Result<(), Broken> {
         let start = self.at;
-        let name = self.bytes[start..].iter().position(|b| !key_byte(*b)).map_or(self.bytes.len(), |n| start + n);
+        let name =
+            self.bytes[start..].iter().position(|b| !key_byte(*b)).map_or(self.bytes.len(), |n| start + n);
         let key = text(&self.bytes[start..name]).to_ascii_lowercase();
         self.at = name;
         let mut byte = self.next();

@@ -26,7 +26,8 @@ mod tests {
 
     #[test]
     fn sections() {
-        let bytes = b".less-history-file:\n.search\n\"TODO\n\"a \"b\"\n.shell\n\"ls -l\n.mark\nm a 1 1 /etc/hosts\n";
+        let bytes =
+            b".less-history-file:\n.search\n\"TODO\n\"a \"b\"\n.shell\n\"ls -l\n.mark\nm a 1 1 /etc/hosts\n";
         let entries = read(bytes).entries;
         let seen: Vec<_> = entries.iter().map(|e| (e.value.as_str(), e.scope.as_str(), e.line)).collect();
         assert_eq!(seen, [("TODO", "search", 3), ("a \"b\"", "search", 4), ("ls -l", "shell", 6)]);

@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn blocks() {
-        let bytes = b"\n# 2026-01-31 12:00:00.000000\n+select 1\n+from t;\n\n# 2026-01-31 12:00:01.000000\n+\\q\n";
+        let bytes =
+            b"\n# 2026-01-31 12:00:00.000000\n+select 1\n+from t;\n\n# 2026-01-31 12:00:01.000000\n+\\q\n";
         let entries = read(bytes).entries;
         let seen: Vec<_> = entries.iter().map(|e| (e.value.as_str(), e.scope.as_str(), e.line)).collect();
         assert_eq!(

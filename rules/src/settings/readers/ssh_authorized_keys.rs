@@ -20,13 +20,8 @@ fn read(bytes: &[u8]) -> Read {
             read.problems.push(format!("line {number}: no key of a known type"));
             continue;
         }
-        let entry = |key: String, value: String, span| Entry {
-            key,
-            value,
-            scope: String::new(),
-            line: number,
-            span,
-        };
+        let entry =
+            |key: String, value: String, span| Entry { key, value, scope: String::new(), line: number, span };
         for (from, to) in split(&rest[..options]) {
             let (name, value, at) = option(&rest[from..to]);
             let span = (base + from + at, base + from + at + value.len());
@@ -103,8 +98,7 @@ mod tests {
     fn keys_options_and_comments() {
         let source = b"# c\nssh-ed25519 AAAA me@laptop, home\nno-pty,command=\"echo \\\"a, b\\\"\" ssh-rsa BBBB\nnonsense\n";
         let read = read(source);
-        let found: Vec<_> =
-            read.entries.iter().map(|e| (e.line, e.key.as_str(), e.value.as_str())).collect();
+        let found: Vec<_> = read.entries.iter().map(|e| (e.line, e.key.as_str(), e.value.as_str())).collect();
         assert_eq!(
             found,
             [

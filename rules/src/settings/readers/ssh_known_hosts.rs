@@ -42,7 +42,8 @@ mod tests {
     fn hosts_with_and_without_markers() {
         let source = b"# c\n\ngit.example,10.0.0.1 ssh-ed25519 AAAA\r\n|1|abc=|def= ssh-rsa AAAA\n@revoked * ssh-rsa A\n";
         let read = read(source);
-        let found: Vec<_> = read.entries.iter().map(|e| (e.line, e.scope.as_str(), e.value.as_str())).collect();
+        let found: Vec<_> =
+            read.entries.iter().map(|e| (e.line, e.scope.as_str(), e.value.as_str())).collect();
         assert_eq!(found, [(3, "", "git.example,10.0.0.1"), (4, "", "|1|abc=|def="), (5, "@revoked", "*")]);
         for e in &read.entries {
             assert_eq!(&source[e.span.0..e.span.1], e.value.as_bytes());
