@@ -220,7 +220,10 @@ pub(crate) struct Index {
 impl Index {
     /// A connection of one's own to a ledger that is open elsewhere.
     pub(crate) fn open(path: &Path) -> Option<Index> {
-        Some(Index { db: schema::connect(path).ok()? })
+        let db = schema::connect(path).ok()?;
+        // One snapshot for all look-ups: locking the file for each would cost more than reading it.
+        db.execute_batch("BEGIN").ok()?;
+        Some(Index { db })
     }
 
     /// Packed file states of a directory. What cannot be read is not known: its files are examined again.

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Largest configuration file of our own.
 const CONFIG: u64 = 1 << 20;
@@ -100,26 +101,46 @@ pub(crate) fn is_remote(dir: &OwnedFd) -> bool {
     rustix::fs::fstatfs(dir).is_ok_and(|s| u32::try_from(s.f_type).is_ok_and(|t| REMOTE.contains(&t)))
 }
 
-/// Reads on until the buffer is full or the file ends; `true` when it has ended.
-pub(crate) fn fill(fd: &OwnedFd, buffer: &mut Vec<u8>, target: usize) -> Result<bool, Reason> {
-    while buffer.len() < target {
-        let start = buffer.len();
-        buffer.resize(target, 0);
-        match rustix::io::read(fd, &mut buffer[start..]) {
-            Ok(n) => {
-                buffer.truncate(start + n);
-                if n == 0 {
-                    return Ok(true);
-                }
-            }
-            Err(Errno::INTR) => buffer.truncate(start),
-            Err(e) => {
-                buffer.truncate(start);
-                return Err(why(e));
+/// Memory for one file after the other: grows once, is wiped at the end.
+pub(crate) struct Buffer {
+    bytes: Zeroizing<Vec<u8>>,
+    len: usize,
+}
+
+impl Buffer {
+    pub(crate) fn new() -> Buffer {
+        Buffer { bytes: Zeroizing::new(Vec::new()), len: 0 }
+    }
+
+    /// What has been read.
+    pub(crate) fn get(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Forgets all but the last `keep` bytes.
+    pub(crate) fn keep(&mut self, keep: usize) {
+        self.bytes.copy_within(self.len - keep..self.len, 0);
+        self.len = keep;
+    }
+
+    /// Reads on until there are `target` bytes or the file ends; `true` when it has ended.
+    pub(crate) fn fill(&mut self, fd: &OwnedFd, target: usize) -> Result<bool, Reason> {
+        if self.bytes.len() < target {
+            // What is outgrown must be wiped, which a plain resize would not do.
+            let mut larger = Zeroizing::new(vec![0; target]);
+            larger[..self.len].copy_from_slice(self.get());
+            self.bytes = larger;
+        }
+        while self.len < target {
+            match rustix::io::read(fd, &mut self.bytes[self.len..target]) {
+                Ok(0) => return Ok(true),
+                Ok(n) => self.len += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(why(e)),
             }
         }
+        Ok(false)
     }
-    Ok(false)
 }
 
 /// A small regular file, whole, links followed: for rules that ask for a file by name.

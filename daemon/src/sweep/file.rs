@@ -2,7 +2,7 @@
 
 use super::{Done, Scope};
 use crate::ledger::Seen;
-use crate::machine::files;
+use crate::machine::files::Buffer;
 use crate::machine::sqlite::{self, Sqlite};
 use crate::record::Reason;
 use lapwing_rules::engine::{Cx, READABLE};
@@ -15,7 +15,6 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use zeroize::Zeroizing;
 
 /// Bytes read at once.
 const WINDOW: usize = 1 << 20;
@@ -32,15 +31,6 @@ pub(super) enum Outcome {
     Opaque,
     /// Not examined, or not to the end; the gap is noted.
     Incomplete,
-}
-
-/// A worker's memory, used for one file after the other and wiped at the end.
-pub(super) struct Buffer(Zeroizing<Vec<u8>>);
-
-impl Buffer {
-    pub(super) fn new() -> Buffer {
-        Buffer(Zeroizing::new(Vec::new()))
-    }
 }
 
 /// A file to examine: open, with what was known when it was opened.
@@ -62,19 +52,19 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
     let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
     let whole = place.is_some() || size < WINDOW;
     let first = if whole { READABLE.min(size) + 1 } else { WINDOW };
-    buffer.0.clear();
-    let ended = match files::fill(fd, &mut buffer.0, first) {
+    buffer.keep(0);
+    let ended = match buffer.fill(fd, first) {
         Ok(ended) => ended,
         Err(reason) => return done.gap(reason, shown, None),
     };
-    scope.watch.bytes.fetch_add(buffer.0.len() as u64, Ordering::Relaxed);
-    done.bytes += buffer.0.len() as u64;
-    if place.is_none() && opaque(&buffer.0) {
+    scope.watch.bytes.fetch_add(buffer.get().len() as u64, Ordering::Relaxed);
+    done.bytes += buffer.get().len() as u64;
+    if place.is_none() && opaque(buffer.get()) {
         return Outcome::Opaque;
     }
     let cx = scope.cx();
     if ended {
-        let target = Target { path: shown, place, bytes: &buffer.0, meta: Some(scope.machine.meta(stat)) };
+        let target = Target { path: shown, place, bytes: buffer.get(), meta: Some(scope.machine.meta(stat)) };
         return finish(scope, shown, guarded(|| scope.engine.scan(&target, &cx)), done);
     }
     if place.and_then(|p| p.reader.as_ref()).is_some() {
@@ -119,7 +109,7 @@ fn stream(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Do
     let mut report = Report::default();
     let mut last = false;
     loop {
-        match guarded(|| stream.window(&buffer.0, last, cx)) {
+        match guarded(|| stream.window(buffer.get(), last, cx)) {
             Some(found) => report.findings.extend(found),
             None => return finish(scope, shown, None, done),
         }
@@ -129,18 +119,16 @@ fn stream(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Do
         if scope.watch.stop.load(Ordering::Relaxed) {
             return Outcome::Incomplete;
         }
-        let keep = Stream::keep(buffer.0.len());
-        let from = buffer.0.len() - keep;
-        buffer.0.copy_within(from.., 0);
-        buffer.0.truncate(keep);
-        match files::fill(fd, &mut buffer.0, WINDOW) {
+        let keep = Stream::keep(buffer.get().len());
+        buffer.keep(keep);
+        match buffer.fill(fd, WINDOW) {
             Ok(ended) => last = ended,
             Err(reason) => {
                 finish(scope, shown, Some(report), done);
                 return done.gap(reason, shown, None);
             }
         }
-        let fresh = (buffer.0.len() - keep) as u64;
+        let fresh = (buffer.get().len() - keep) as u64;
         scope.watch.bytes.fetch_add(fresh, Ordering::Relaxed);
         done.bytes += fresh;
     }

@@ -1,8 +1,8 @@
 //! Places with a fixed path: a few hundred small files that hold most of what matters, examined on every run.
 
-use super::file::{self, Buffer, File, Outcome};
+use super::file::{self, File, Outcome};
 use super::{Done, Scope};
-use crate::machine::files;
+use crate::machine::files::{self, Buffer};
 use crate::record::Reason;
 use lapwing_rules::engine::READABLE;
 use lapwing_rules::place::{Place, wild};

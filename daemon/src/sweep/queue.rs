@@ -1,30 +1,35 @@
 //! Work for several threads: last in, first out, so that memory stays small in deep trees; ends when nobody has any
 //! left.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A stack of jobs.
+/// A stack of jobs that workers share when somebody has none.
 pub(super) struct Queue<T> {
     inner: Mutex<Inner<T>>,
     changed: Condvar,
+    /// Workers without work.
+    hungry: AtomicUsize,
 }
 
 struct Inner<T> {
     jobs: Vec<T>,
-    /// Workers that may still add jobs.
+    /// Workers that may still share jobs.
     busy: usize,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new(first: T) -> Queue<T> {
-        Queue { inner: Mutex::new(Inner { jobs: vec![first], busy: 0 }), changed: Condvar::new() }
+        let inner = Mutex::new(Inner { jobs: vec![first], busy: 0 });
+        Queue { inner, changed: Condvar::new(), hungry: AtomicUsize::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job; waits while others may add some. `None` when all is done. Call [`Queue::done`] after each.
+    /// A job; waits while others may share some. `None` when all is done. Call [`Queue::rest`] when it, and all that
+    /// it has brought up, is done.
     pub(super) fn next(&self) -> Option<T> {
         let mut inner = self.lock();
         loop {
@@ -35,16 +40,23 @@ impl<T> Queue<T> {
             if inner.busy == 0 {
                 return None;
             }
+            self.hungry.fetch_add(1, Ordering::Relaxed);
             inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            self.hungry.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Ends a job, adding those that it has brought up.
-    pub(super) fn done(&self, more: Vec<T>) {
-        let mut inner = self.lock();
-        inner.busy -= 1;
-        inner.jobs.extend(more);
-        drop(inner);
+    /// Gives half of a worker's own jobs, the oldest, to those who have none. Costs one look when nobody is hungry.
+    pub(super) fn share(&self, own: &mut Vec<T>) {
+        if own.len() > 1 && self.hungry.load(Ordering::Relaxed) > 0 {
+            self.lock().jobs.extend(own.drain(..own.len() / 2));
+            self.changed.notify_all();
+        }
+    }
+
+    /// Says that a worker has nothing left to share.
+    pub(super) fn rest(&self) {
+        self.lock().busy -= 1;
         self.changed.notify_all();
     }
 }
@@ -52,7 +64,6 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn every_job_is_done_once_by_several_threads() {
@@ -62,8 +73,13 @@ mod tests {
             for _ in 0..4 {
                 s.spawn(|| {
                     while let Some(depth) = queue.next() {
-                        count.fetch_add(1, Ordering::Relaxed);
-                        queue.done(if depth < 6 { vec![depth + 1; 3] } else { Vec::new() });
+                        let mut own = vec![depth];
+                        while let Some(depth) = own.pop() {
+                            count.fetch_add(1, Ordering::Relaxed);
+                            own.extend(vec![depth + 1; if depth < 6 { 3 } else { 0 }]);
+                            queue.share(&mut own);
+                        }
+                        queue.rest();
                     }
                 });
             }

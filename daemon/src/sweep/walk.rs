@@ -1,11 +1,11 @@
 //! Every file below a directory: no links followed, no other machine's file system entered.
 
-use super::file::{self, Buffer, File, Outcome};
+use super::file::{self, File, Outcome};
 use super::queue::Queue;
 use super::states::{self, States, Was};
 use super::{Done, MakeIndex, Scope};
 use crate::ledger::Index;
-use crate::machine::files::{self, Identity};
+use crate::machine::files::{self, Buffer, Identity};
 use crate::record::Reason;
 use crate::text;
 use lapwing_rules::ignore::IgnoreFile;
@@ -55,6 +55,8 @@ struct Worker<'a> {
     names: Vec<MaybeUninit<u8>>,
 }
 
+/// Directories whose results travel together.
+const STRETCH: usize = 256;
 /// Stretches of work that may wait for the caller's thread.
 const BACKLOG: usize = 64;
 
@@ -143,16 +145,23 @@ pub(super) fn single(scope: &Scope<'_>, path: &Path, shown: &str, done: &mut Don
 
 impl Worker<'_> {
     fn run(mut self, queue: &Queue<Dir>, send: &SyncSender<Done>) {
+        let mut done = Done::default();
+        let mut dirs = 0;
         while let Some(dir) = queue.next() {
-            let mut more = Vec::new();
-            if !self.scope.stopped() {
-                let mut done = Done::default();
-                self.dir(&dir, &mut more, &mut done);
-                // The receiver only goes when the run has ended.
-                let _ = send.send(done);
+            let mut own = vec![dir];
+            while let Some(dir) = own.pop().filter(|_| !self.scope.stopped()) {
+                self.dir(&dir, &mut own, &mut done);
+                queue.share(&mut own);
+                dirs += 1;
+                // Waking the receiver for each directory would cost more than most directories do.
+                if dirs % STRETCH == 0 || done.batch.files.len() > STRETCH {
+                    let _ = send.send(std::mem::take(&mut done));
+                }
             }
-            queue.done(more);
+            queue.rest();
         }
+        // The receiver only goes when the run has ended.
+        let _ = send.send(done);
     }
 
     fn dir(&mut self, dir: &Dir, more: &mut Vec<Dir>, done: &mut Done) {
