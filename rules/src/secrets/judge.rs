@@ -58,6 +58,26 @@ const HARMLESS: &[&str] = &[
     "_dir",
     "pattern",
     "regex",
+    "nexttoken",
+    "next_token",
+    "pagetoken",
+    "page_token",
+    "continuationtoken",
+    "continuation_token",
+    "clienttoken",
+    "client_token",
+    "requesttoken",
+    "request_token",
+    "locktoken",
+    "changetoken",
+    "updatetoken",
+    "authorizationrule",
+    "_arn",
+    "keyarn",
+    "secretarn",
+    "sha256",
+    "checksum",
+    "fingerprint",
 ];
 
 /// Whether the value is worth telling a person about.
@@ -163,8 +183,9 @@ mod tests {
     #[test]
     fn secrets_are_told() {
         assert!(judged("DB_PASSWORD=hunter2!x", "password", Setting::Config));
-        assert!(judged("password = \"q4c1a2oPd\"", "password", Setting::Code));
-        assert!(judged("api_token: \"9fK2mQx7Lw3Zr8Tb5Vn1\"", "token", Setting::Code));
+        let made = |text: &str| crate::testing::fill(text, "judge");
+        assert!(judged(&made("password = \"{{alnum:9}}7\""), "password", Setting::Code));
+        assert!(judged(&made("api_token: \"{{alnum:20}}42\""), "token", Setting::Code));
     }
 
     #[test]

