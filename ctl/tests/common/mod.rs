@@ -232,6 +232,29 @@ impl Document {
     }
 }
 
+/// Something in a home that takes a while to examine, and no time to make.
+pub(crate) fn long_work(home: &Home) {
+    for n in 0..LONG {
+        let file = std::fs::File::create(home.write_mode(&format!("data/{n}.dat"), "", 0o644)).unwrap();
+        file.set_len(32 << 20).unwrap();
+    }
+}
+
+/// How many files [`long_work`] makes.
+pub(crate) const LONG: usize = 40;
+
+/// Starts `lapwing` and waits until its workers are at work.
+pub(crate) fn working(command: &mut Command) -> std::process::Child {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let tasks = format!("/proc/{}/task", child.id());
+    let name = |task: &Path| std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+    until("the sweep begins", || {
+        let mut tasks = std::fs::read_dir(&tasks).ok()?.flatten();
+        tasks.any(|task| name(&task.path()).starts_with("sweep")).then_some(())
+    });
+    child
+}
+
 /// A string of a document.
 #[track_caller]
 pub(crate) fn text(value: &Value) -> String {
