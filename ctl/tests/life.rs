@@ -1,5 +1,9 @@
 //! The life of findings between runs, what people decide about them, and what `lapwing` never touches.
-#![expect(clippy::disallowed_methods, reason = "tests make and read files of their own")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests make files of their own, and may fail"
+)]
 
 mod common;
 
