@@ -235,7 +235,7 @@ impl Setup {
         begun: Instant,
     ) -> Document {
         for error in &self.errors {
-            total.note(Reason::BadRule, &error.file, Some(error.to_string()));
+            total.note(Reason::BadRule, &error.file, Some(text::line(&error.to_string())));
         }
         for file in &total.ignores {
             for problem in &file.problems {

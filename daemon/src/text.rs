@@ -31,6 +31,13 @@ pub(crate) fn path(path: &Path) -> String {
     out
 }
 
+/// An error on one line. The picture that TOML errors draw of the file is left out: it may show a value.
+pub(crate) fn line(error: &str) -> String {
+    let number = |c: char| c.is_ascii_digit() || c == ' ';
+    let lines = error.lines().map(str::trim).filter(|l| !l.trim_start_matches(number).starts_with('|'));
+    lines.filter(|l| !l.is_empty()).collect::<Vec<_>>().join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +48,12 @@ mod tests {
         let shown = |b: &[u8]| path(Path::new(std::ffi::OsStr::from_bytes(b)));
         assert_eq!(shown(b"a/\xffb"), "a/\\xffb");
         assert_ne!(shown(b"\xff"), shown(b"\xfe"));
+    }
+
+    #[test]
+    fn the_picture_of_an_error_is_left_out() {
+        let error =
+            "not valid TOML: error at line 12\n     |\n  12 | key = [\"value\"\n     |  ^\nunclosed array\n";
+        assert_eq!(line(error), "not valid TOML: error at line 12: unclosed array");
     }
 }

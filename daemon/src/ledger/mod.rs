@@ -57,6 +57,9 @@ impl From<rusqlite::Error> for LedgerError {
     fn from(e: rusqlite::Error) -> LedgerError {
         let why = match e.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => "the disk is full; free some space and run again".to_owned(),
+            Some(ErrorCode::SystemIoFailure) => {
+                format!("it cannot be read or written ({e}); the disk may be full or failing")
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 "another run of lapwing is writing to it; try again when that has ended".to_owned()
             }
