@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::document::{self, Frame};
 use crate::home::Home;
 use crate::key::{self, Trouble};
-use crate::ledger::{Ledger, LedgerError, Life, Seen};
+use crate::ledger::{Generation, Index, Ledger, LedgerError, Life, Seen};
 use crate::machine::facts::Machine;
 use crate::machine::files;
 use crate::record::{Document, Reason, Record, State, Summary};
@@ -123,8 +123,8 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     let scope = setup.scope(request, config, watch, memory.remembered());
     let (places, dealt) = sweep::places(&scope);
     let mut total = Done::default();
-    let index = memory.index();
-    sweep::walk(&scope, home.root(), ("~", "~"), &dealt, index.as_deref(), |done| {
+    let indexes = memory.indexes(request.jobs);
+    sweep::walk(&scope, home.root(), ("~", "~"), &dealt, indexes, |done| {
         total.add(done);
         if total.batch.files.len() + total.batch.dirs.len() >= BATCH {
             memory.commit(&mut total, &setup.trouble);
@@ -166,7 +166,7 @@ pub fn scan(request: &Request, paths: &[PathBuf], config: &Config, watch: &Watch
         let shown = if path.as_os_str() == "." { String::new() } else { text::path(path) };
         let tilde = request.home.shown(&std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
         total.ignores.extend(sweep::ignores_above(path));
-        sweep::walk(&scope, path, (&shown, &tilde), &HashSet::new(), None, |done| total.add(done));
+        sweep::walk(&scope, path, (&shown, &tilde), &HashSet::new(), Vec::new(), |done| total.add(done));
     }
     if watch.stop.load(Ordering::Relaxed) {
         total.note(Reason::Interrupted, "", None);
@@ -266,6 +266,8 @@ impl Setup {
 struct Memory {
     ledger: Option<Ledger>,
     before: Vec<Seen>,
+    /// The ledger as it was when `before` was read.
+    state: Generation,
     fresh: HashMap<String, Vec<Seen>>,
     note: Option<String>,
     failed: Option<String>,
@@ -273,11 +275,17 @@ struct Memory {
 
 impl Memory {
     fn open(home: &Home, version: &str) -> Memory {
-        let mut memory =
-            Memory { ledger: None, before: Vec::new(), fresh: HashMap::new(), note: None, failed: None };
+        let mut memory = Memory {
+            ledger: None,
+            before: Vec::new(),
+            state: 0,
+            fresh: HashMap::new(),
+            note: None,
+            failed: None,
+        };
         let opened = Ledger::open(&home.ledger()).and_then(|(ledger, note)| {
             ledger.index_for(version)?;
-            memory.before = ledger.seen()?;
+            (memory.before, memory.state) = ledger.snapshot()?;
             memory.note = note;
             Ok(ledger)
         });
@@ -298,8 +306,10 @@ impl Memory {
         paths
     }
 
-    fn index(&self) -> Option<PathBuf> {
-        self.ledger.as_ref().map(|l| l.path().to_owned())
+    /// A connection for each worker to look up unchanged files.
+    fn indexes(&self, jobs: usize) -> Vec<Index> {
+        let open = |l: &Ledger| (0..jobs).filter_map(|_| Index::open(l.path(), self.state)).collect();
+        self.ledger.as_ref().map(open).unwrap_or_default()
     }
 
     /// Takes the batch over and writes it. After the first failure nothing more is written: half a sweep must not look

@@ -3,7 +3,7 @@
 
 use crate::machine::files;
 use lapwing_rules::fingerprint::Key;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, RenameFlags, renameat_with};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
@@ -63,7 +63,7 @@ fn make(path: &Path) -> Result<Key, String> {
     let keyring = session_bus().then(|| into_keyring(&key)).is_some_and(|stored| stored.is_ok());
     let text = if keyring { MARKER.to_owned() } else { crate::text::hex(&key[..]) };
     let text = Zeroizing::new(text + "\n");
-    match write_new(path, text.as_bytes()) {
+    match publish(path, text.as_bytes(), RenameFlags::NOREPLACE) {
         Ok(()) => Ok(key),
         // Another run made one at the same moment: its key is everybody's.
         Err(rustix::io::Errno::EXIST) => match read(path)? {
@@ -80,12 +80,22 @@ fn make(path: &Path) -> Result<Key, String> {
 }
 
 fn replace(path: &Path, text: &[u8], key: Key) -> Result<Key, String> {
-    let beside = PathBuf::from(format!("{}.new", path.display()));
-    let _ = rustix::fs::unlink(&beside);
-    let written = write_new(&beside, text).and_then(|()| rustix::fs::rename(&beside, path));
+    let written = publish(path, text, RenameFlags::empty());
     written
         .map(|()| key)
         .map_err(|e| format!("{} cannot be replaced: {}", path.display(), std::io::Error::from(e)))
+}
+
+/// Writes a file that is whole from the moment it can be seen: another run may be looking for it.
+fn publish(path: &Path, text: &[u8], flags: RenameFlags) -> Result<(), rustix::io::Errno> {
+    let beside = PathBuf::from(format!("{}.{}", path.display(), rustix::process::getpid().as_raw_nonzero()));
+    let _ = rustix::fs::unlink(&beside);
+    let written = write_new(&beside, text)
+        .and_then(|()| renameat_with(rustix::fs::CWD, &beside, rustix::fs::CWD, path, flags));
+    if written.is_err() {
+        let _ = rustix::fs::unlink(&beside);
+    }
+    written
 }
 
 fn write_new(path: &Path, text: &[u8]) -> Result<(), rustix::io::Errno> {

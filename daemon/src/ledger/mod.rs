@@ -9,6 +9,7 @@ use lapwing_rules::rule::{Grade, Kind, Severity};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, params};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Something seen at one place: fresh from a scan, or remembered.
 #[derive(Clone, PartialEq, Debug)]
@@ -53,6 +54,8 @@ pub(crate) struct LedgerError(pub(crate) String);
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
+const BUSY: &str = "another run of lapwing is writing to it; try again when that has ended";
+
 impl From<rusqlite::Error> for LedgerError {
     fn from(e: rusqlite::Error) -> LedgerError {
         let why = match e.sqlite_error_code() {
@@ -60,9 +63,7 @@ impl From<rusqlite::Error> for LedgerError {
             Some(ErrorCode::SystemIoFailure) => {
                 format!("it cannot be read or written ({e}); the disk may be full or failing")
             }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "another run of lapwing is writing to it; try again when that has ended".to_owned()
-            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => BUSY.to_owned(),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 format!("it cannot be written ({e}); check who owns it")
             }
@@ -85,7 +86,7 @@ impl Ledger {
             return Err(LedgerError("there is no home directory to keep it in".to_owned()));
         }
         schema::private_dir(path)?;
-        match Self::try_open(path) {
+        match Self::patient_open(path) {
             Ok(ledger) => Ok((ledger, None)),
             Err(Failure::Damaged) => {
                 let aside = schema::set_aside(path)?;
@@ -104,6 +105,19 @@ impl Ledger {
             Ok(None)
         } else {
             Self::open(path).map(|(ledger, _)| Some(ledger))
+        }
+    }
+
+    /// Several runs may make a ledger at the same moment; SQLite does not wait while its mode is changed.
+    fn patient_open(path: &Path) -> std::result::Result<Ledger, Failure> {
+        let begun = Instant::now();
+        loop {
+            match Self::try_open(path) {
+                Err(Failure::Busy) if begun.elapsed() < schema::PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20))
+                }
+                result => return result,
+            }
         }
     }
 
@@ -136,6 +150,14 @@ impl Ledger {
             self.db.execute("INSERT OR REPLACE INTO meta VALUES ('index', ?1)", [version])?;
         }
         Ok(())
+    }
+
+    /// Everything remembered to be there, and the state of the ledger that this is: see [`Index::open`].
+    pub(crate) fn snapshot(&self) -> Result<(Vec<Seen>, Generation)> {
+        self.db.execute_batch("BEGIN")?;
+        let read = self.seen().and_then(|seen| Ok((seen, generation(&self.db)?)));
+        self.db.execute_batch("COMMIT")?;
+        read
     }
 
     /// Everything remembered to be there.
@@ -181,6 +203,10 @@ impl Ledger {
         for (key, states) in &batch.dirs {
             tx.prepare_cached("INSERT OR REPLACE INTO dir VALUES (?1, ?2)")?.execute(params![key, states])?;
         }
+        tx.execute(
+            "INSERT INTO meta VALUES ('generation', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
+            [],
+        )?;
         tx.commit()?;
         Ok(())
     }
@@ -215,6 +241,15 @@ impl Ledger {
     }
 }
 
+/// Counts the writes to a ledger.
+pub(crate) type Generation = i64;
+
+fn generation(db: &Connection) -> rusqlite::Result<Generation> {
+    let count =
+        db.query_row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation'", [], |r| r.get(0));
+    count.optional().map(Option::unwrap_or_default)
+}
+
 /// Look-ups of unchanged files, one connection a worker.
 pub(crate) struct Index {
     db: Connection,
@@ -222,11 +257,13 @@ pub(crate) struct Index {
 
 impl Index {
     /// A connection of one's own to a ledger that is open elsewhere.
-    pub(crate) fn open(path: &Path) -> Option<Index> {
+    /// `None` when the ledger is not in this state any more: what another run has learnt of unchanged files since would be
+    /// taken for known, though what it found in them is not.
+    pub(crate) fn open(path: &Path, state: Generation) -> Option<Index> {
         let db = schema::connect(path).ok()?;
         // One snapshot for all look-ups: locking the file for each would cost more than reading it.
         db.execute_batch("BEGIN").ok()?;
-        Some(Index { db })
+        (generation(&db).ok()? == state).then_some(Index { db })
     }
 
     /// Packed file states of a directory. What cannot be read is not known: its files are examined again.
@@ -323,6 +360,7 @@ impl Seen {
 /// Why opening failed.
 enum Failure {
     Damaged,
+    Busy,
     Other(LedgerError),
 }
 
@@ -330,6 +368,7 @@ impl Failure {
     fn into_error(self) -> LedgerError {
         match self {
             Failure::Damaged => LedgerError("it is damaged".to_owned()),
+            Failure::Busy => LedgerError(BUSY.to_owned()),
             Failure::Other(e) => e,
         }
     }
@@ -339,6 +378,7 @@ impl From<rusqlite::Error> for Failure {
     fn from(e: rusqlite::Error) -> Failure {
         match e.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Failure::Damaged,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Failure::Busy,
             _ => Failure::Other(e.into()),
         }
     }

@@ -27,7 +27,7 @@ const STEPS: &[&str] = &["
 /// `LPWG`: tells a ledger from any other SQLite file.
 const APPLICATION: i64 = 0x4c50_5747;
 /// How long to wait for another writer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open(path)?;

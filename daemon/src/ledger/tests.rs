@@ -124,9 +124,23 @@ fn the_index_is_dropped_with_the_rules_that_made_it() {
     db.index_for("v1").unwrap();
     db.commit(&Batch { files: Vec::new(), dirs: vec![([1; 16], vec![7])] }, 1).unwrap();
     db.index_for("v1").unwrap();
-    assert_eq!(Index::open(&path).unwrap().dir(&[1; 16]), Some(vec![7]));
+    let (_, state) = db.snapshot().unwrap();
+    assert_eq!(Index::open(&path, state).unwrap().dir(&[1; 16]), Some(vec![7]));
     db.index_for("v2").unwrap();
-    assert_eq!(Index::open(&path).unwrap().dir(&[1; 16]), None);
+    assert_eq!(Index::open(&path, state).unwrap().dir(&[1; 16]), None);
+}
+
+#[test]
+fn an_index_newer_than_what_is_known_is_not_used() {
+    let (_dir, path) = ledger();
+    let (mut db, _) = Ledger::open(&path).unwrap();
+    let (_, state) = db.snapshot().unwrap();
+    let (mut other, _) = Ledger::open(&path).unwrap();
+    other.commit(&Batch { files: Vec::new(), dirs: vec![([1; 16], vec![7])] }, 1).unwrap();
+    assert!(Index::open(&path, state).is_none());
+    db.commit(&Batch::default(), 1).unwrap();
+    let (_, state) = db.snapshot().unwrap();
+    assert!(Index::open(&path, state).is_some());
 }
 
 #[test]

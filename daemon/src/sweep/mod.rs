@@ -132,19 +132,17 @@ pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     (done, dealt)
 }
 
-/// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. `each` takes
+/// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. Each worker takes one of the indexes, while there are any. `each` takes
 /// the stretches as they come, on the caller's thread.
 pub(crate) fn walk(
     scope: &Scope<'_>,
     root: &Path,
     (shown, tilde): (&str, &str),
     dealt: &HashSet<PathBuf>,
-    ledger: Option<&Path>,
+    indexes: Vec<Index>,
     each: impl FnMut(Done),
 ) {
-    let index = || ledger.and_then(Index::open);
-    let top = walk::Dir::top(shown, tilde);
-    walk::run(scope, root, top, dealt, &index, each);
+    walk::run(scope, root, walk::Dir::top(shown, tilde), dealt, indexes, each);
 }
 
 /// Examines a remembered path once more; an empty result when it is gone.
@@ -167,6 +165,3 @@ pub(crate) fn ignores_above(path: &Path) -> Vec<IgnoreFile> {
     let files = dirs.into_iter().flat_map(|d| names.iter().map(move |n| d.join(n)));
     files.filter_map(|f| walk::ignore_file(&f, &crate::text::path(&f))).collect()
 }
-
-/// Makes a connection for each worker.
-type MakeIndex<'a> = &'a (dyn Fn() -> Option<Index> + Sync);

@@ -3,7 +3,7 @@
 use super::file::{self, File, Outcome};
 use super::queue::Queue;
 use super::states::{self, States, Was};
-use super::{Done, MakeIndex, Scope};
+use super::{Done, Scope};
 use crate::ledger::Index;
 use crate::machine::files::{self, Buffer, Identity};
 use crate::record::Reason;
@@ -65,7 +65,7 @@ pub(super) fn run(
     root: &Path,
     mut top: Dir,
     dealt: &HashSet<PathBuf>,
-    index: MakeIndex<'_>,
+    mut indexes: Vec<Index>,
     mut each: impl FnMut(Done),
 ) {
     let mut done = Done::default();
@@ -86,18 +86,11 @@ pub(super) fn run(
     let (send, receive) = sync_channel(BACKLOG);
     std::thread::scope(|threads| {
         for n in 0..scope.jobs.max(1) {
-            let (queue, fd, send) = (&queue, &fd, send.clone());
+            let (queue, fd, send, index) = (&queue, &fd, send.clone(), indexes.pop());
             let work = move || {
                 let names = vec![MaybeUninit::uninit(); 32 * 1024];
-                let worker = Worker {
-                    scope,
-                    root: fd,
-                    root_path: root,
-                    dealt,
-                    index: index(),
-                    buffer: Buffer::new(),
-                    names,
-                };
+                let worker =
+                    Worker { scope, root: fd, root_path: root, dealt, index, buffer: Buffer::new(), names };
                 worker.run(queue, &send);
             };
             // A thread that cannot be started leaves its work to the others; without any, nothing was examined.
