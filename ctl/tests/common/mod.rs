@@ -241,7 +241,7 @@ pub(crate) fn long_work(home: &Home) {
 }
 
 /// How many files [`long_work`] makes.
-pub(crate) const LONG: usize = 40;
+pub(crate) const LONG: usize = 20;
 
 /// Starts `lapwing` and waits until its workers are at work.
 pub(crate) fn working(command: &mut Command) -> std::process::Child {
