@@ -243,7 +243,6 @@ fn what_cannot_be_read_is_not_quoted() {
 }
 
 #[test]
-#[ignore = "reported: a value of the wrong type in a rule pack is quoted in the error"]
 fn a_value_of_the_wrong_type_is_not_quoted() {
     let leaks = quoted(&[pack("examples = \"TOKEN\"")], &["[scan]\npacks = [\"packs\"]\n"]);
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));

@@ -207,20 +207,26 @@ impl Engine {
                 }
             }
             if place.history && bytes.get(entry.span.0..entry.span.1) != Some(entry.value.as_bytes()) {
-                hits.extend(self.typed(entry));
+                hits.extend(self.typed(entry, bytes));
             }
         }
         hits
     }
 
-    /// Secrets of a command whose text is not the bytes of the file: they stand somewhere in its stretch.
-    fn typed(&self, entry: &Entry) -> impl Iterator<Item = Hit> {
+    /// Secrets of a command whose text is not the bytes of the file: found where they stand in its stretch, or, where
+    /// they are written differently there, somewhere in it.
+    fn typed<'a>(&self, entry: &'a Entry, bytes: &'a [u8]) -> impl Iterator<Item = Hit> + 'a {
         let text = entry.value.as_bytes();
         let (hits, _) = self.secrets.hits(text, Setting::Config);
-        hits.into_iter().map(|mut hit| {
-            let (start, end) = hit.at;
-            hit.decoded.get_or_insert_with(|| Secret::new(text[start..end].to_vec()));
-            Hit { at: entry.span, ..hit }
+        let (from, to) = entry.span;
+        let stretch = bytes.get(from..to).unwrap_or_default();
+        hits.into_iter().map(move |mut hit| {
+            let secret = hit.decoded.take().unwrap_or_else(|| Secret::new(text[hit.at.0..hit.at.1].to_vec()));
+            let at = memchr::memmem::find(stretch, secret.expose()).map(|n| from + n);
+            match at {
+                Some(at) => Hit { at: (at, at + secret.expose().len()), decoded: None, ..hit },
+                None => Hit { at: entry.span, decoded: Some(secret), ..hit },
+            }
         })
     }
 

@@ -368,9 +368,12 @@ impl Shared<'_> {
     }
 }
 
-/// TOML errors come with a picture of the line; inside a rule only the sentence helps.
+/// TOML errors come with a picture of the line; inside a rule only the sentence helps. Values are not repeated: a
+/// rule's examples may be real.
 fn one_line(e: &toml::de::Error) -> String {
-    e.message().trim().replace('\n', " ")
+    let sentence = e.message().trim().replace('\n', " ");
+    let quoted = sentence.split('"').enumerate().map(|(n, part)| if n % 2 == 1 { "…" } else { part });
+    quoted.collect::<Vec<_>>().join("\"")
 }
 
 #[cfg(test)]
@@ -417,6 +420,11 @@ pattern = 'acme_[0-9a-z]{20}'
         );
         let text = GOOD.replace("\"high\"", "\"terrible\"");
         assert!(errors(&text)[0].contains("unknown variant `terrible`"), "{:?}", errors(&text));
+        let text = GOOD.replace("[\"acme_\"]", "\"acme_real\"");
+        assert_eq!(
+            errors(&text),
+            ["own.toml: rule `acme-token`: invalid type: string \"…\", expected a sequence"]
+        );
     }
 
     #[test]

@@ -291,18 +291,14 @@ fn histories(p: &mut Planted) {
 
     let rc = "HISTFILE=~/.zsh_history\nHISTSIZE=1000\nSAVEHIST=1000\nsetopt INC_APPEND_HISTORY EXTENDED_HISTORY\nPS1='%# '\n";
     p.home.write_mode(".zshrc", rc, 0o644);
-    // These two stand in clear in the file, but are told without offsets, at the beginning of the command: see
-    // `a_token_in_a_command_of_several_lines_is_told_where_it_stands`.
-    let zsh = p.encoded(
+    let zsh = p.clear(
         "zsh, on the second line of a command",
         "slack-bot-token",
-        "~/.zsh_history",
         secret("xoxb-{{digits:11}}-{{digits:12}}-{{alnum:24}}", "zsh"),
     );
-    let after = p.encoded(
+    let after = p.clear(
         "zsh, beside text that zsh writes in its own way",
         "google-api-key",
-        "~/.zsh_history",
         secret("AIza{{alnum:35}}", "meta"),
     );
     let shell = Shell::start(&p.home, &["zsh", "-i"], &[]);
