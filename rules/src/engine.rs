@@ -52,6 +52,8 @@ impl Cx<'_> {
 pub const ENVIRONMENT: &str = "(environment)";
 /// Most files that one file may include, all levels together.
 const INCLUDES: usize = 64;
+/// Files larger than this are not read by readers that keep an entry for each line: their memory is forty times that.
+const SMALL: usize = 512 << 10;
 /// Files larger than this are not read as a format, only searched for secrets.
 pub const READABLE: usize = 8 << 20;
 
@@ -185,6 +187,15 @@ impl Engine {
 
     fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {
         let Some(reader) = reader(name) else { return Read::default() };
+        if !reader.bounded && target.bytes.len() > SMALL {
+            // A history is searched as it stands in any case; its reader only adds what is written differently there.
+            if !target.place.is_some_and(|p| p.history) {
+                let why =
+                    format!("larger than {} KiB: searched for secrets, not read for settings", SMALL >> 10);
+                report.problems.push(Problem { what: target.path.to_owned(), why });
+            }
+            return Read::default();
+        }
         let text = crate::secrets::decode::utf16::text(target.bytes);
         let mut read = (reader.read)(text.as_deref().map_or(target.bytes, Vec::as_slice));
         let why = |why: String| Problem { what: target.path.to_owned(), why };

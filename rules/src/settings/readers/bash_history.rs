@@ -7,7 +7,7 @@ use super::Reader;
 use super::plain_history::command;
 use crate::settings::entry::{Entry, Read, lines, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 fn read(bytes: &[u8]) -> Read {
     let joined = lines(bytes).next().is_some_and(|(_, line)| timestamp(line).is_some());

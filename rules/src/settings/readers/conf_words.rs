@@ -4,7 +4,7 @@
 use super::{Reader, ini};
 use crate::settings::entry::{Entry, Read, lines, text, trim};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 const SCOPES: &[&str] = &["account", "defaults", "imapaccount"];
 

@@ -4,7 +4,7 @@
 use super::Reader;
 use crate::settings::entry::{Entry, Read, lines, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 /// Domain, subdomains too, path, only over TLS, expiry, name; then the value.
 const BEFORE: usize = 6;

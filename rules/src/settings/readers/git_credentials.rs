@@ -4,7 +4,7 @@
 use super::Reader;
 use crate::settings::entry::{Entry, Read, lines, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 fn read(bytes: &[u8]) -> Read {
     let numbered = lines(bytes).zip(1u64..);

@@ -8,7 +8,7 @@
 use super::Reader;
 use crate::settings::entry::{Entry, Lines, Read, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 /// More complaints than this help nobody.
 const PROBLEMS: usize = 20;

@@ -8,7 +8,7 @@ use jsonc_parser::Scanner;
 use jsonc_parser::ScannerOptions;
 use jsonc_parser::tokens::Token;
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: true };
 
 fn read(bytes: &[u8]) -> Read {
     let mut read = Read::default();

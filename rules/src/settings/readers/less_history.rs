@@ -5,7 +5,7 @@ use super::Reader;
 use super::plain_history::command;
 use crate::settings::entry::{Read, lines, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 fn read(bytes: &[u8]) -> Read {
     let mut entries = Vec::new();

@@ -6,6 +6,8 @@ use crate::settings::entry::Read;
 pub struct Reader {
     /// Bytes of a whole file to entries.
     pub read: fn(&[u8]) -> Read,
+    /// Keeps the number of its entries within bounds itself; others are given small files only.
+    pub bounded: bool,
 }
 
 include!(concat!(env!("OUT_DIR"), "/readers.rs"));

@@ -4,7 +4,7 @@
 use super::{Reader, ini};
 use crate::settings::entry::Read;
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 fn read(bytes: &[u8]) -> Read {
     ini::parse(bytes, b"=")

@@ -7,7 +7,7 @@
 use super::Reader;
 use crate::settings::entry::{Entry, Read, lines, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 /// First line of a history that libedit wrote.
 const LIBEDIT: &[u8] = b"_HiStOrY_V2_";

@@ -5,7 +5,7 @@ use super::Reader;
 use super::plain_history::command;
 use crate::settings::entry::{Read, lines, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 /// A command while its lines are gathered.
 struct Open {

@@ -4,7 +4,7 @@
 use super::Reader;
 use crate::settings::entry::{Entry, Read, lines, text, trim};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 /// Keywords whose value is the rest of the line, for a shell.
 const COMMANDS: &[&str] = &["proxycommand", "localcommand", "remotecommand", "knownhostscommand"];

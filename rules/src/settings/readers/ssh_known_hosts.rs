@@ -4,7 +4,7 @@
 use super::Reader;
 use crate::settings::entry::{Entry, Read, lines, text, trim};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 fn read(bytes: &[u8]) -> Read {
     let mut read = Read::default();

@@ -5,7 +5,7 @@ use crate::settings::entry::{Entry, Lines, Read, utf8};
 use crate::settings::tree;
 use toml_edit::{Document, Item, TableLike, Value};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: true };
 
 fn read(bytes: &[u8]) -> Read {
     let mut read = Read::default();

@@ -3,7 +3,7 @@
 use super::Reader;
 use crate::settings::entry::{Entry, Read, text, trim};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 /// No token is longer.
 const LONGEST: usize = 16 << 10;

@@ -5,7 +5,7 @@ use super::Reader;
 use crate::settings::entry::{Read, utf8};
 use crate::settings::tree::Tree;
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 fn read(bytes: &[u8]) -> Read {
     let mut read = Read::default();

@@ -6,7 +6,7 @@ use crate::settings::entry::{Read, utf8};
 use crate::settings::tree::Tree;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: true };
 
 fn read(bytes: &[u8]) -> Read {
     let mut read = Read::default();

@@ -8,7 +8,7 @@ use super::Reader;
 use super::plain_history::command;
 use crate::settings::entry::{Read, text};
 
-pub(crate) const READER: Reader = Reader { read };
+pub(crate) const READER: Reader = Reader { read, bounded: false };
 
 /// Marks a byte that is written with bit 5 flipped.
 const META: u8 = 0x83;
