@@ -3,7 +3,9 @@
 
 use crate::machine::files;
 use lapwing_rules::fingerprint::Key;
-use rustix::fs::{Mode, OFlags, RenameFlags, renameat_with};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
@@ -37,8 +39,31 @@ fn stored(state: &Path) -> Result<Key, String> {
         Some(Stored::Keyring) => from_keyring().map_err(|e| {
             format!("the keyring does not give the key of finding ids ({e}); unlock it and run again")
         }),
-        None => make(&path),
+        None => make_alone(&path),
     }
+}
+
+/// Makes a key unless another run has made one while this one waited: both must come to the same.
+fn make_alone(path: &Path) -> Result<Key, String> {
+    // Where locking is not possible, making a key still is.
+    let _alone = private_dir(path).and_then(|dir| {
+        rustix::fs::flock(&dir, FlockOperation::LockExclusive)?;
+        Ok(dir)
+    });
+    match read(path)? {
+        Some(Stored::Key(key)) => Ok(key),
+        Some(Stored::Keyring) => from_keyring(),
+        None => make(path),
+    }
+}
+
+/// Makes the directory of a path, for the user alone, and opens it.
+fn private_dir(path: &Path) -> Result<OwnedFd, Errno> {
+    use std::os::unix::fs::DirBuilderExt;
+    let dir = path.parent().unwrap_or(path);
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    rustix::fs::open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 enum Stored {
@@ -63,14 +88,10 @@ fn make(path: &Path) -> Result<Key, String> {
     let keyring = session_bus().then(|| into_keyring(&key)).is_some_and(|stored| stored.is_ok());
     let text = if keyring { MARKER.to_owned() } else { crate::text::hex(&key[..]) };
     let text = Zeroizing::new(text + "\n");
-    match publish(path, text.as_bytes(), RenameFlags::NOREPLACE) {
+    match write_new(path, text.as_bytes()) {
         Ok(()) => Ok(key),
-        // Another run made one at the same moment: its key is everybody's.
-        Err(rustix::io::Errno::EXIST) => match read(path)? {
-            Some(Stored::Key(key)) => Ok(key),
-            Some(Stored::Keyring) => from_keyring(),
-            None => replace(path, text.as_bytes(), key),
-        },
+        // What is there cannot be read: it was cut short.
+        Err(Errno::EXIST) => replace(path, text.as_bytes(), key),
         Err(e) => Err(format!(
             "the key of finding ids cannot be kept in {}: {}",
             path.display(),
@@ -80,30 +101,16 @@ fn make(path: &Path) -> Result<Key, String> {
 }
 
 fn replace(path: &Path, text: &[u8], key: Key) -> Result<Key, String> {
-    let written = publish(path, text, RenameFlags::empty());
+    let beside = PathBuf::from(format!("{}.new", path.display()));
+    let _ = rustix::fs::unlink(&beside);
+    let written = write_new(&beside, text).and_then(|()| rustix::fs::rename(&beside, path));
     written
         .map(|()| key)
         .map_err(|e| format!("{} cannot be replaced: {}", path.display(), std::io::Error::from(e)))
 }
 
-/// Writes a file that is whole from the moment it can be seen: another run may be looking for it.
-fn publish(path: &Path, text: &[u8], flags: RenameFlags) -> Result<(), rustix::io::Errno> {
-    let beside = PathBuf::from(format!("{}.{}", path.display(), rustix::process::getpid().as_raw_nonzero()));
-    let _ = rustix::fs::unlink(&beside);
-    let written = write_new(&beside, text)
-        .and_then(|()| renameat_with(rustix::fs::CWD, &beside, rustix::fs::CWD, path, flags));
-    if written.is_err() {
-        let _ = rustix::fs::unlink(&beside);
-    }
-    written
-}
-
-fn write_new(path: &Path, text: &[u8]) -> Result<(), rustix::io::Errno> {
-    use std::os::unix::fs::DirBuilderExt;
-    if let Some(dir) = path.parent() {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|e| rustix::io::Errno::from_io_error(&e).unwrap_or(rustix::io::Errno::IO))?;
-    }
+fn write_new(path: &Path, text: &[u8]) -> Result<(), Errno> {
+    private_dir(path)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let fd = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?;
     let mut rest = text;

@@ -78,11 +78,9 @@ fn packages(p: &mut Planted) {
     p.home.write(".cargo/credentials.toml", format!("[registry]\ntoken = \"{token}\"\n"));
     let token = p.clear("PyPI", "pypi-token", secret("pypi-AgEIcHlwaS5vcmc{{base64url:150}}", "pypi"));
     p.home.write(".pypirc", format!("[pypi]\nusername = __token__\npassword = {token}\n"));
-    let password = p.clear("pip's index", "url-password", secret("q7{{alnum:14}}", "pip"));
+    let password = p.clear("pip's index", "pkg.index-userinfo.pip", secret("q7{{alnum:14}}", "pip"));
     let pip = format!("[global]\nindex-url = https://dev:{password}@pypi.company.test/simple\n");
     p.home.write(".config/pip/pip.conf", pip);
-    // One fact told twice: as the secret that it is and as a setting. Should be one finding; reported.
-    p.fact("pkg.index-userinfo.pip", "~/.config/pip/pip.conf", "global.index-url = …");
 }
 
 /// Settings of tools that are no credentials.

@@ -207,7 +207,12 @@ impl Worker<'_> {
         if self.scope.skip.find(&tilde).is_some() {
             return done.note(Reason::Vendored, &shown, None);
         }
-        more.push(Dir { below: dir.below.join(OsStr::from_bytes(name.to_bytes())), shown, tilde, device });
+        let below = dir.below.join(OsStr::from_bytes(name.to_bytes()));
+        // What we keep ourselves holds nothing to find and changes with every run.
+        if name.to_bytes() == b"lapwing" && self.root_path.join(&below) == self.scope.home.state() {
+            return;
+        }
+        more.push(Dir { below, shown, tilde, device });
     }
 
     #[expect(clippy::too_many_arguments, reason = "one loop's state, split for length")]
