@@ -196,3 +196,52 @@ const MAGIC: &[(usize, &[u8])] = &[
 fn opaque(bytes: &[u8]) -> bool {
     MAGIC.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examine::Watch;
+    use crate::home::Home;
+    use crate::machine::facts::Machine;
+    use lapwing_rules::engine::Engine;
+    use lapwing_rules::fingerprint::Fingerprinter;
+    use lapwing_rules::pack::Packs;
+    use lapwing_rules::place::Paths;
+    use lapwing_rules::policy::Policy;
+    use zeroize::Zeroizing;
+
+    #[test]
+    fn a_rule_that_breaks_costs_one_gap() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::other(dir.path());
+        let (engine, _) = Engine::new(Packs::default());
+        let ids = Fingerprinter::new(|| Zeroizing::new([1; 32]));
+        let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
+        let scope = Scope {
+            engine: &engine,
+            ids: &ids,
+            policy: &policy,
+            machine: &machine,
+            home: &home,
+            watch: &watch,
+            skip: Paths::default(),
+            largest: u64::MAX,
+            remembered: std::collections::HashMap::new(),
+            jobs: 1,
+        };
+        let mut done = Done::default();
+        let broken = guarded(|| -> Report { panic!("a rule's mistake") });
+        assert!(matches!(finish(&scope, "~/a", broken, &mut done), Outcome::Incomplete));
+        assert!(matches!(finish(&scope, "~/b", guarded(Report::default), &mut done), Outcome::Examined));
+        let gap = &done.missed[&Reason::Unparsable];
+        assert_eq!((gap.count, gap.paths.as_slice()), (1, ["~/a".to_owned()].as_slice()));
+    }
+
+    #[test]
+    fn compressed_files_are_known_by_their_first_bytes() {
+        assert!(opaque(b"PK\x03\x04..."));
+        assert!(opaque(b"\0\0\0\x18ftypmp42"));
+        assert!(!opaque(b"PK is a text"));
+        assert!(!opaque(b""));
+    }
+}

@@ -62,6 +62,7 @@ pub(crate) fn reference(value: &[u8]) -> bool {
     let has = |p: &[u8]| memmem::find(v, p).is_some();
     v.is_empty()
         || starts(b"$")
+        || starts(b"\\$")
         || starts(b"%")
         || starts(b"<")
         || starts(b"{")
@@ -135,6 +136,7 @@ mod tests {
         for r in [
             "${TOKEN}",
             "$TOKEN",
+            "\\$TOKEN_OF_A_SCRIPT",
             "{{ token }}",
             "op://vault/item",
             "process.env.TOKEN",

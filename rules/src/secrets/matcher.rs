@@ -276,3 +276,49 @@ fn left_edge(bytes: &[u8], at: usize) -> bool {
 fn right_edge(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_')
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::Engine;
+    use crate::secrets::judge::Setting;
+    use crate::testing::fill;
+
+    fn rules(text: &str) -> Vec<String> {
+        let engine = Engine::builtin();
+        engine.secrets.hits(text.as_bytes(), Setting::Code).0.iter().map(|h| h.page.id.clone()).collect()
+    }
+
+    #[test]
+    fn tokens_stand_alone_or_behind_an_escape() {
+        let token = fill("glpat-{{alnum:20}}", "matcher");
+        for text in [
+            token.clone(),
+            format!("\\n{token}\\n"),
+            format!("%3D{token}"),
+            format!("\\u003d{token}\\u0026x"),
+            format!("[{token}]"),
+        ] {
+            assert_eq!(rules(&text), ["gitlab-pat"], "{text}");
+        }
+        for text in [format!("x{token}"), format!("{token}x"), format!("{token}_x")] {
+            assert_eq!(rules(&text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_vendor_wins_over_the_generic_rule() {
+        assert_eq!(rules(&fill("gitlab_token = \"glpat-{{alnum:20}}\"", "matcher")), ["gitlab-pat"]);
+    }
+
+    /// The budget is what keeps input made of near misses from taking hours: here, of keys that never end.
+    #[test]
+    fn near_misses_cost_no_more_than_their_share() {
+        let header = ["-----", "BEGIN RSA PRIVATE KEY", "-----\n"].concat();
+        let engine = Engine::builtin();
+        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), Setting::Code);
+        assert!(hits.is_empty());
+        assert_eq!(dense, Some("private-key-rsa"));
+        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), Setting::Code);
+        assert_eq!(dense, None);
+    }
+}
