@@ -85,12 +85,16 @@ fn message(watch: &Watch) -> String {
     let files = words::count(watch.files.load(Relaxed), "file", "files");
     let bytes = words::bytes(watch.bytes.load(Relaxed));
     let findings = words::count(watch.findings.load(Relaxed), "finding", "findings");
-    format!("{doing}: {files}, {bytes}, {findings}")
+    let worst = watch.worst.lock().ok().and_then(|worst| worst.clone());
+    // The places that matter most are examined first: the worst news is mostly here within a second.
+    let worst = worst.map(|(_, title, path)| format!("; worst so far: {} ({})", title, words::clean(&path)));
+    format!("{doing}: {files}, {bytes}, {findings}{}", worst.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lapwing_rules::rule::Severity;
 
     #[test]
     fn the_message_counts() {
@@ -99,6 +103,9 @@ mod tests {
         watch.bytes.store(7_000_000, Relaxed);
         watch.findings.store(1, Relaxed);
         assert_eq!(message(&watch), "Examining: 12,345 files, 7 MB, 1 finding");
+        *watch.worst.lock().unwrap() =
+            Some((Severity::Critical, "A token".to_owned(), "~/.netrc".to_owned()));
+        assert!(message(&watch).ends_with("1 finding; worst so far: A token (~/.netrc)"));
         watch.stop.store(true, Relaxed);
         assert!(message(&watch).starts_with("Stopping: "));
     }

@@ -11,13 +11,15 @@ use crate::record::{Document, Reason, Record, State, Summary};
 use crate::sweep::{self, Done, Scope};
 use crate::text;
 use lapwing_rules::engine::{ENVIRONMENT, Engine};
+use lapwing_rules::finding::Finding;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::pack::{PackError, Packs};
 use lapwing_rules::place::Paths;
+use lapwing_rules::rule::Severity;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What to examine.
@@ -43,6 +45,20 @@ pub struct Watch {
     pub bytes: AtomicU64,
     /// Findings so far.
     pub findings: AtomicU64,
+    /// The worst so far: how bad, its title, and the path where it stands.
+    pub worst: Mutex<Option<(Severity, String, String)>>,
+}
+
+impl Watch {
+    /// Takes findings of one file into account.
+    pub(crate) fn tell(&self, findings: &[Finding], path: &str) {
+        self.findings.fetch_add(findings.len() as u64, Ordering::Relaxed);
+        let Some(worst) = findings.iter().max_by_key(|f| f.severity) else { return };
+        let mut known = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|(severity, ..)| worst.severity > *severity) {
+            *known = Some((worst.severity, worst.page.title.clone(), path.to_owned()));
+        }
+    }
 }
 
 /// Why nothing at all could be examined or answered.

@@ -163,7 +163,7 @@ fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, done: &mut Don
             Some(format!("more than {MOST} findings; the first {MOST} are listed")),
         );
     }
-    scope.watch.findings.fetch_add(report.findings.len() as u64, Ordering::Relaxed);
+    scope.watch.tell(&report.findings, shown);
     done.file(scope, shown, report.findings.into_iter().map(|f: Finding| Seen::of(f, shown)).collect());
     outcome
 }
