@@ -3,7 +3,7 @@
 
 use crate::render::words;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lapwing_agent::examine::Watch;
+use lapwing_agent::progress::Watch;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
 use std::sync::Arc;

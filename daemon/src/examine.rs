@@ -4,23 +4,23 @@ use crate::config::Config;
 use crate::document::{self, Frame};
 use crate::home::Home;
 use crate::key::{self, Trouble};
-use crate::ledger::{Generation, Index, Ledger, LedgerError, Life, Seen};
+use crate::ledger::{Ledger, LedgerError, Life, Seen};
 use crate::machine::facts::Machine;
 use crate::machine::files;
+use crate::memory::Memory;
+use crate::progress::Watch;
 use crate::record::{Document, Reason, Record, State, Summary};
 use crate::sweep::{self, Done, Scope};
 use crate::text;
-use lapwing_rules::engine::{ENVIRONMENT, Engine};
-use lapwing_rules::finding::Finding;
+use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::pack::{PackError, Packs};
 use lapwing_rules::place::Paths;
-use lapwing_rules::rule::Severity;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// What to examine.
 pub struct Request {
@@ -32,33 +32,6 @@ pub struct Request {
     pub jobs: usize,
     /// Today, `YYYY-MM-DD`, where the user is: ignores in files end with a day.
     pub today: String,
-}
-
-/// Shared with whoever shows progress or stops a run.
-#[derive(Default)]
-pub struct Watch {
-    /// Set to stop: what is known so far is reported as incomplete.
-    pub stop: AtomicBool,
-    /// Files looked at so far.
-    pub files: AtomicU64,
-    /// Bytes read so far.
-    pub bytes: AtomicU64,
-    /// Findings so far.
-    pub findings: AtomicU64,
-    /// The worst so far: how bad, its title, and the path where it stands.
-    pub worst: Mutex<Option<(Severity, String, String)>>,
-}
-
-impl Watch {
-    /// Takes findings of one file into account.
-    pub(crate) fn tell(&self, findings: &[Finding], path: &str) {
-        self.findings.fetch_add(findings.len() as u64, Ordering::Relaxed);
-        let Some(worst) = findings.iter().max_by_key(|f| f.severity) else { return };
-        let mut known = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref().is_none_or(|(severity, ..)| worst.severity > *severity) {
-            *known = Some((worst.severity, worst.page.title.clone(), path.to_owned()));
-        }
-    }
 }
 
 /// Why nothing at all could be examined or answered.
@@ -261,7 +234,7 @@ impl Setup {
                 missed.why.get_or_insert_with(|| format!("{}: {problem}", file.path));
             }
         }
-        let mut records = Frame::new(&self.engine, lives, now()).records(seen);
+        let mut records = Frame::new(&self.engine, lives, text::now()).records(seen);
         let (ignored, unused_ignores) = document::silence(&mut records, &total.ignores, &request.today);
         let summary = Summary {
             ignored,
@@ -275,106 +248,6 @@ impl Setup {
             ..Summary::default()
         };
         document::document(records, document::coverage(total.missed), summary)
-    }
-}
-
-/// What is remembered during a run, with the ledger while that can be used.
-struct Memory {
-    ledger: Option<Ledger>,
-    before: Vec<Seen>,
-    /// The ledger as it was when `before` was read.
-    state: Generation,
-    fresh: HashMap<String, Vec<Seen>>,
-    note: Option<String>,
-    failed: Option<String>,
-}
-
-impl Memory {
-    fn open(home: &Home, version: &str) -> Memory {
-        let mut memory = Memory {
-            ledger: None,
-            before: Vec::new(),
-            state: 0,
-            fresh: HashMap::new(),
-            note: None,
-            failed: None,
-        };
-        let opened = Ledger::open(&home.ledger()).and_then(|(ledger, note)| {
-            ledger.index_for(version)?;
-            (memory.before, memory.state) = ledger.snapshot()?;
-            memory.note = note;
-            Ok(ledger)
-        });
-        match opened {
-            Ok(ledger) => memory.ledger = Some(ledger),
-            Err(e) => memory.failed = Some(format!("{}: {e}", home.shown(&home.ledger()))),
-        }
-        memory
-    }
-
-    /// Paths at which something is remembered, and whether any of it is not a secret: what makes a setting risky may
-    /// lie in another file, so those are judged again even when unchanged.
-    fn remembered(&self) -> HashMap<String, bool> {
-        let mut paths = HashMap::new();
-        for s in &self.before {
-            *paths.entry(s.path.clone()).or_default() |= s.kind != lapwing_rules::rule::Kind::Secret;
-        }
-        paths
-    }
-
-    /// A connection for each worker to look up unchanged files.
-    fn indexes(&self, jobs: usize) -> Vec<Index> {
-        let open = |l: &Ledger| (0..jobs).filter_map(|_| Index::open(l.path(), self.state)).collect();
-        self.ledger.as_ref().map(open).unwrap_or_default()
-    }
-
-    /// Takes the batch over and writes it. After the first failure nothing more is written: half a sweep must not look
-    /// like a whole one.
-    fn commit(&mut self, total: &mut Done, trouble: &Trouble) {
-        let batch = std::mem::take(&mut total.batch);
-        if self.failed.is_none() {
-            self.failed = trouble.get().cloned();
-        }
-        if let (Some(ledger), None) = (&mut self.ledger, &self.failed) {
-            self.failed = ledger.commit(&batch, now()).err().map(|e| e.to_string());
-        }
-        self.fresh.extend(batch.files);
-    }
-
-    /// Looks after remembered paths that the sweep has not met: gone, moved out of the way, or left out since.
-    fn revisit(&self, scope: &Scope<'_>, total: &mut Done) {
-        for path in scope.remembered.keys() {
-            if path == ENVIRONMENT || total.kept.contains(path) || self.fresh.contains_key(path) {
-                continue;
-            }
-            total.add(sweep::again(scope, path));
-        }
-    }
-
-    fn close(&mut self, whole: bool, total: &mut Done, trouble: &Trouble) -> HashMap<FindingId, Life> {
-        self.failed = self.failed.take().or_else(|| trouble.get().cloned());
-        let settled = match (&self.ledger, &self.failed) {
-            (Some(ledger), None) if whole => ledger.settle(now()).and_then(|()| ledger.lives()),
-            (Some(ledger), _) => ledger.lives(),
-            (None, _) => Ok(HashMap::new()),
-        };
-        total.notes.extend(self.note.take());
-        let (lives, why) =
-            settled.map_or_else(|e| (HashMap::new(), Some(e.to_string())), |lives| (lives, None));
-        if let Some(why) = self.failed.take().or(why) {
-            total.note(Reason::Ledger, "", Some(format!("what was found could not be remembered: {why}")));
-        }
-        lives
-    }
-
-    /// What is there now: fresh results, and what is remembered of unchanged files.
-    fn result(&mut self, total: &Done, whole: bool) -> Vec<Seen> {
-        let fresh = std::mem::take(&mut self.fresh);
-        let before = std::mem::take(&mut self.before);
-        let still = before
-            .into_iter()
-            .filter(|s| total.kept.contains(&s.path) || (!whole && !fresh.contains_key(&s.path)));
-        still.chain(fresh.values().flatten().cloned()).collect()
     }
 }
 
@@ -401,10 +274,6 @@ fn version(config: &Config) -> String {
     text::hex(&text::digest(parts.as_bytes())[..16])
 }
 
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed())
-}
-
 fn ledger_error(home: &Home, e: &LedgerError) -> Error {
     Error::Ledger { path: home.shown(&home.ledger()), why: e.to_string() }
 }
@@ -419,7 +288,7 @@ pub fn known(home: &Home, engine: &Engine) -> Result<Vec<Record>, Error> {
     };
     let read = || Ok((ledger.lives()?, [ledger.seen()?, ledger.gone()?].concat()));
     let (lives, seen) = read().map_err(|e| ledger_error(home, &e))?;
-    Ok(Frame::new(engine, &lives, now()).records(&seen))
+    Ok(Frame::new(engine, &lives, text::now()).records(&seen))
 }
 
 /// The finding that an id (or the beginning of one, with or without `F-`) stands for.
@@ -453,7 +322,7 @@ pub fn decide(
     let write = || -> Result<(), LedgerError> {
         let (ledger, _) = Ledger::open(&home.ledger())?;
         let full = ledger.lives()?.into_keys().find(|k| k.short() == record.id);
-        full.map_or(Ok(()), |k| ledger.ignore(&k, decision, now()))
+        full.map_or(Ok(()), |k| ledger.ignore(&k, decision, text::now()))
     };
     write().map_err(|e| ledger_error(home, &e))?;
     record.state = match decision {

@@ -7,6 +7,8 @@ pub mod home;
 mod key;
 mod ledger;
 mod machine;
+mod memory;
+pub mod progress;
 pub mod record;
 mod sweep;
 mod text;

@@ -5,7 +5,8 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use lapwing_rules::engine::{Cx, Engine};
+use lapwing_rules::cx::Cx;
+use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::policy::Policy;
 use lapwing_rules::secrets::stream::Stream;

@@ -1,12 +1,12 @@
 //! Routing: which rules judge a target. Cannot fail; what goes wrong becomes a problem.
 
 use crate::checks::{self, Check, Found, Run};
+use crate::cx::Cx;
 use crate::facts::{Fact, Facts};
 use crate::finding::{Finding, Location, Problem, Report};
-use crate::fingerprint::{Fingerprinter, Subject};
+use crate::fingerprint::Subject;
 use crate::pack::{PackError, Packs};
 use crate::place::{Place, Places, wild};
-use crate::policy::Policy;
 use crate::redact;
 use crate::rule::{Grade, Kind, Page};
 use crate::secret::Secret;
@@ -29,23 +29,6 @@ pub struct Engine {
     settings: Vec<SettingRule>,
     checks: Vec<(Arc<Page>, &'static Check)>,
     places: Places,
-}
-
-/// What a scan needs besides the target.
-#[derive(Clone, Copy)]
-pub struct Cx<'a> {
-    /// Makes ids.
-    pub ids: &'a Fingerprinter,
-    /// Answers about the machine.
-    pub facts: &'a dyn Facts,
-    /// Which rules are on.
-    pub policy: &'a Policy,
-}
-
-impl Cx<'_> {
-    pub(crate) fn switched_off(&self, page: &Page) -> bool {
-        !self.policy.allows(page)
-    }
 }
 
 /// Where something is that is in no file.

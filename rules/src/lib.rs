@@ -25,6 +25,7 @@
 //! 3. Time is linear in the input and memory does not grow with a file searched in windows.
 
 mod checks;
+pub mod cx;
 pub mod engine;
 pub mod facts;
 pub mod finding;

@@ -5,7 +5,8 @@
 //! `HEX`, `base32`, `bech32`, `base64`, `base64url`, `upnum` (capitals and digits) and `lownum`. `{{pem:KIND}}` is a made-up but parsable
 //! key block and `{{jwt}}` a signed-looking token.
 
-use crate::engine::{Cx, Engine};
+use crate::cx::Cx;
+use crate::engine::Engine;
 use crate::facts::{Fact, Facts, FileKind, Meta};
 use crate::finding::{Finding, Report};
 use crate::fingerprint::Fingerprinter;

@@ -5,7 +5,8 @@ use crate::ledger::Seen;
 use crate::machine::files::Buffer;
 use crate::machine::sqlite::{self, Sqlite};
 use crate::record::Reason;
-use lapwing_rules::engine::{Cx, READABLE};
+use lapwing_rules::cx::Cx;
+use lapwing_rules::engine::READABLE;
 use lapwing_rules::finding::{Finding, Location, Report};
 use lapwing_rules::place::Place;
 use lapwing_rules::secrets::stream::Stream;
@@ -200,9 +201,9 @@ fn opaque(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examine::Watch;
     use crate::home::Home;
     use crate::machine::facts::Machine;
+    use crate::progress::Watch;
     use lapwing_rules::engine::Engine;
     use lapwing_rules::fingerprint::Fingerprinter;
     use lapwing_rules::pack::Packs;

@@ -7,13 +7,14 @@ mod queue;
 mod states;
 mod walk;
 
-use crate::examine::Watch;
 use crate::home::Home;
 use crate::ledger::{Batch, Index, Seen};
 use crate::machine::facts::Machine;
+use crate::progress::Watch;
 use crate::record::Reason;
 use file::Outcome;
-use lapwing_rules::engine::{Cx, ENVIRONMENT, Engine};
+use lapwing_rules::cx::Cx;
+use lapwing_rules::engine::{ENVIRONMENT, Engine};
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::ignore::IgnoreFile;
 use lapwing_rules::place::Paths;

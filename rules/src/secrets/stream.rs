@@ -1,6 +1,6 @@
 //! Searches a file of any size window by window, in memory that does not depend on it.
 
-use crate::engine::Cx;
+use crate::cx::Cx;
 use crate::finding::{Finding, Location, Problem};
 use crate::fingerprint::Subject;
 use crate::rule::Kind;

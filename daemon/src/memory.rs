@@ -1,0 +1,115 @@
+//! What a run knows from earlier ones and adds to it: the ledger while it can be used, and what is found either way.
+
+use crate::home::Home;
+use crate::key::Trouble;
+use crate::ledger::{Generation, Index, Ledger, Life, Seen};
+use crate::record::Reason;
+use crate::sweep::{self, Done, Scope};
+use lapwing_rules::engine::ENVIRONMENT;
+use lapwing_rules::fingerprint::FindingId;
+use std::collections::HashMap;
+
+/// What is remembered during a run, with the ledger while that can be used.
+pub(crate) struct Memory {
+    ledger: Option<Ledger>,
+    before: Vec<Seen>,
+    /// The ledger as it was when `before` was read.
+    state: Generation,
+    fresh: HashMap<String, Vec<Seen>>,
+    note: Option<String>,
+    failed: Option<String>,
+}
+
+impl Memory {
+    pub(crate) fn open(home: &Home, version: &str) -> Memory {
+        let mut memory = Memory {
+            ledger: None,
+            before: Vec::new(),
+            state: 0,
+            fresh: HashMap::new(),
+            note: None,
+            failed: None,
+        };
+        let opened = Ledger::open(&home.ledger()).and_then(|(ledger, note)| {
+            ledger.index_for(version)?;
+            (memory.before, memory.state) = ledger.snapshot()?;
+            memory.note = note;
+            Ok(ledger)
+        });
+        match opened {
+            Ok(ledger) => memory.ledger = Some(ledger),
+            Err(e) => memory.failed = Some(format!("{}: {e}", home.shown(&home.ledger()))),
+        }
+        memory
+    }
+
+    /// Paths at which something is remembered, and whether any of it is not a secret: what makes a setting risky may
+    /// lie in another file, so those are judged again even when unchanged.
+    pub(crate) fn remembered(&self) -> HashMap<String, bool> {
+        let mut paths = HashMap::new();
+        for s in &self.before {
+            *paths.entry(s.path.clone()).or_default() |= s.kind != lapwing_rules::rule::Kind::Secret;
+        }
+        paths
+    }
+
+    /// A connection for each worker to look up unchanged files.
+    pub(crate) fn indexes(&self, jobs: usize) -> Vec<Index> {
+        let open = |l: &Ledger| (0..jobs).filter_map(|_| Index::open(l.path(), self.state)).collect();
+        self.ledger.as_ref().map(open).unwrap_or_default()
+    }
+
+    /// Takes the batch over and writes it. After the first failure nothing more is written: half a sweep must not look
+    /// like a whole one.
+    pub(crate) fn commit(&mut self, total: &mut Done, trouble: &Trouble) {
+        let batch = std::mem::take(&mut total.batch);
+        if self.failed.is_none() {
+            self.failed = trouble.get().cloned();
+        }
+        if let (Some(ledger), None) = (&mut self.ledger, &self.failed) {
+            self.failed = ledger.commit(&batch, crate::text::now()).err().map(|e| e.to_string());
+        }
+        self.fresh.extend(batch.files);
+    }
+
+    /// Looks after remembered paths that the sweep has not met: gone, moved out of the way, or left out since.
+    pub(crate) fn revisit(&self, scope: &Scope<'_>, total: &mut Done) {
+        for path in scope.remembered.keys() {
+            if path == ENVIRONMENT || total.kept.contains(path) || self.fresh.contains_key(path) {
+                continue;
+            }
+            total.add(sweep::again(scope, path));
+        }
+    }
+
+    pub(crate) fn close(
+        &mut self,
+        whole: bool,
+        total: &mut Done,
+        trouble: &Trouble,
+    ) -> HashMap<FindingId, Life> {
+        self.failed = self.failed.take().or_else(|| trouble.get().cloned());
+        let settled = match (&self.ledger, &self.failed) {
+            (Some(ledger), None) if whole => ledger.settle(crate::text::now()).and_then(|()| ledger.lives()),
+            (Some(ledger), _) => ledger.lives(),
+            (None, _) => Ok(HashMap::new()),
+        };
+        total.notes.extend(self.note.take());
+        let (lives, why) =
+            settled.map_or_else(|e| (HashMap::new(), Some(e.to_string())), |lives| (lives, None));
+        if let Some(why) = self.failed.take().or(why) {
+            total.note(Reason::Ledger, "", Some(format!("what was found could not be remembered: {why}")));
+        }
+        lives
+    }
+
+    /// What is there now: fresh results, and what is remembered of unchanged files.
+    pub(crate) fn result(&mut self, total: &Done, whole: bool) -> Vec<Seen> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let before = std::mem::take(&mut self.before);
+        let still = before
+            .into_iter()
+            .filter(|s| total.kept.contains(&s.path) || (!whole && !fresh.contains_key(&s.path)));
+        still.chain(fresh.values().flatten().cloned()).collect()
+    }
+}
