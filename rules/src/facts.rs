@@ -60,6 +60,10 @@ pub trait Facts: Sync {
     fn list(&self, path: &str) -> Fact<Vec<String>>;
     /// A variable of the user's environment; always `None` for another's home.
     fn env(&self, name: &str) -> Option<String>;
+    /// The version that a program of the user's search path says it has, for example `2.47.3`. Unknown for another's home.
+    fn version(&self, program: &str) -> Fact<String>;
+    /// Whole days since a file was last changed.
+    fn age_days(&self, path: &str) -> Fact<u64>;
     /// Turns an absolute path inside the home into `~/…`; leaves others as they are.
     fn tilde(&self, path: &str) -> String;
 }

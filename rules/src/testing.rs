@@ -28,6 +28,8 @@ pub use made::fill;
 pub struct Home {
     files: BTreeMap<String, (Vec<u8>, u32)>,
     env: BTreeMap<String, String>,
+    versions: BTreeMap<String, String>,
+    ages: BTreeMap<String, u64>,
 }
 
 impl Home {
@@ -48,6 +50,20 @@ impl Home {
     #[must_use]
     pub fn var(mut self, name: &str, value: &str) -> Home {
         self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Installs a program of this version.
+    #[must_use]
+    pub fn program(mut self, name: &str, version: &str) -> Home {
+        self.versions.insert(name.to_owned(), version.to_owned());
+        self
+    }
+
+    /// Says how many days ago a file was last changed; the others were just now.
+    #[must_use]
+    pub fn aged(mut self, path: &str, days: u64) -> Home {
+        self.ages.insert(path.to_owned(), days);
         self
     }
 
@@ -116,6 +132,14 @@ impl Facts for Home {
 
     fn env(&self, name: &str) -> Option<String> {
         self.env.get(name).cloned()
+    }
+
+    fn version(&self, program: &str) -> Fact<String> {
+        self.versions.get(program).map_or(Fact::Absent, |v| Fact::Known(v.clone()))
+    }
+
+    fn age_days(&self, path: &str) -> Fact<u64> {
+        Fact::Known(self.ages.get(&self.absolute(path)).copied().unwrap_or_default())
     }
 
     fn tilde(&self, path: &str) -> String {

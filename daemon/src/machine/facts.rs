@@ -76,7 +76,56 @@ impl Facts for Machine {
         self.home.is_own().then(|| std::env::var_os(name)).flatten().map(|v| v.to_string_lossy().into_owned())
     }
 
+    fn version(&self, program: &str) -> Fact<String> {
+        if !self.home.is_own() {
+            return Fact::Unknown("whose search path that is cannot be told".to_owned());
+        }
+        let asked =
+            std::process::Command::new(program).arg("--version").stdin(std::process::Stdio::null()).output();
+        match asked {
+            Ok(said) => {
+                let said = String::from_utf8_lossy(&said.stdout).into_owned();
+                let number = said.split_whitespace().find(|w| w.starts_with(|c: char| c.is_ascii_digit()));
+                number.map_or_else(
+                    || Fact::Unknown("it does not say its version".to_owned()),
+                    |v| Fact::Known(v.to_owned()),
+                )
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
+            Err(e) => Fact::Unknown(e.to_string()),
+        }
+    }
+
+    fn age_days(&self, path: &str) -> Fact<u64> {
+        match rustix::fs::stat(self.home.path(path)) {
+            Ok(stat) => {
+                Fact::Known(u64::try_from((crate::text::now() - stat.st_mtime) / 86_400).unwrap_or_default())
+            }
+            Err(_) => Fact::Absent,
+        }
+    }
+
     fn tilde(&self, path: &str) -> String {
         self.home.shown(std::path::Path::new(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_and_files_say_how_old_they_are() {
+        let machine = Machine::new(&Home::own().unwrap());
+        let version = machine.version("git").known().unwrap();
+        assert!(
+            version.split('.').count() >= 2 && version.starts_with(|c: char| c.is_ascii_digit()),
+            "{version}"
+        );
+        assert_eq!(machine.version("no-such-program-anywhere"), Fact::Absent);
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(machine.age_days(&dir.path().display().to_string()), Fact::Known(0));
+        assert_eq!(machine.age_days("/no/such/file"), Fact::Absent);
+        assert!(matches!(Machine::new(&Home::other(dir.path())).version("git"), Fact::Unknown(_)));
     }
 }
