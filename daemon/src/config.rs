@@ -45,6 +45,7 @@ const SKIP: &[&str] = &[
     "**/.gradle/caches",
     "**/.terraform/providers",
     "**/target/debug",
+    "**/target/doc",
     "**/target/release",
     "**/.git/objects",
     "~/.cache",
