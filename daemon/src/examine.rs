@@ -14,6 +14,7 @@ use crate::sweep::{self, Done, Scope};
 use crate::text;
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
+use lapwing_rules::ignore::IgnoreFile;
 use lapwing_rules::pack::{PackError, Packs};
 use lapwing_rules::place::Paths;
 use std::collections::{HashMap, HashSet};
@@ -96,7 +97,11 @@ fn own_packs(config: &Config) -> Vec<(PathBuf, Result<String, String>)> {
     }
     let read =
         |p: &Path| files::read_config(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
-    paths.into_iter().map(|p| (read(&p), p)).map(|(text, p)| (p, text)).collect()
+    let with_text = |path: PathBuf| {
+        let text = read(&path);
+        (path, text)
+    };
+    paths.into_iter().map(with_text).collect()
 }
 
 /// Examines a home and remembers what was found.
@@ -108,7 +113,7 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     let home = &request.home;
     let root = enter(home.root())?;
     let setup = Setup::new(request, config);
-    let mut memory = Memory::open(home, &setup.version);
+    let mut memory = Memory::open(home, &version(config));
     let scope = setup.scope(request, config, watch, memory.remembered());
     let (places, dealt) = sweep::places(&scope);
     let mut total = Done::default();
@@ -177,8 +182,6 @@ struct Setup {
     ids: Fingerprinter,
     trouble: Trouble,
     machine: Machine,
-    /// Changes with anything that may change a verdict about an unchanged file.
-    version: String,
 }
 
 impl Setup {
@@ -187,8 +190,7 @@ impl Setup {
         let trouble = Trouble::default();
         let (state, shared) = (request.home.state().to_owned(), Arc::clone(&trouble));
         let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
-        let version = version(config);
-        Setup { engine, errors, ids, trouble, machine: Machine::new(&request.home), version }
+        Setup { engine, errors, ids, trouble, machine: Machine::new(&request.home) }
     }
 
     fn scope<'a>(
@@ -226,13 +228,11 @@ impl Setup {
         for error in &self.errors {
             total.note(Reason::BadRule, &error.file, Some(text::line(&error.to_string())));
         }
-        for file in &total.ignores {
-            for problem in &file.problems {
-                let missed = total.missed.entry(Reason::Unparsable).or_default();
-                missed.count += 1;
-                missed.paths.push(file.path.clone());
-                missed.why.get_or_insert_with(|| format!("{}: {problem}", file.path));
-            }
+        let unusable = |f: &IgnoreFile| {
+            f.problems.iter().map(|p| (f.path.clone(), format!("{}: {p}", f.path))).collect::<Vec<_>>()
+        };
+        for (path, why) in total.ignores.iter().flat_map(unusable).collect::<Vec<_>>() {
+            total.note(Reason::Unparsable, &path, Some(why));
         }
         let mut records = Frame::new(&self.engine, lives, text::now()).records(seen);
         let (ignored, unused_ignores) = document::silence(&mut records, &total.ignores, &request.today);
@@ -261,6 +261,7 @@ fn enter(path: &Path) -> Result<(u64, u64), Error> {
     Ok((stat.st_dev, stat.st_ino))
 }
 
+/// Changes with anything that may change a verdict about an unchanged file.
 fn version(config: &Config) -> String {
     let mut parts = toml::to_string(config).unwrap_or_default();
     for (path, pack) in own_packs(config) {

@@ -3,7 +3,7 @@
 use crate::checks::{self, Check, Found, Run};
 use crate::cx::Cx;
 use crate::facts::{Fact, Facts};
-use crate::finding::{Finding, Location, Problem, Report};
+use crate::finding::{Finding, Problem, Report};
 use crate::fingerprint::Subject;
 use crate::pack::{PackError, Packs};
 use crate::place::{Place, Places, wild};
@@ -349,10 +349,4 @@ fn setting_of(path: &str, place: Option<&Place>) -> Setting {
         || name.starts_with(".env")
         || CONFIG.iter().any(|e| extension.eq_ignore_ascii_case(e));
     if config { Setting::Config } else { Setting::Code }
-}
-
-/// Where a finding about a whole file is.
-#[must_use]
-pub fn whole_file() -> Location {
-    Location::default()
 }

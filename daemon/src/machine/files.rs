@@ -4,8 +4,10 @@
 use crate::record::Reason;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, statat};
 use rustix::io::Errno;
+use std::ffi::CString;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -57,6 +59,14 @@ pub(crate) fn open_in(dir: BorrowedFd<'_>, name: &std::ffi::CStr, seen: &Stat) -
     let same =
         stat.st_ino == seen.st_ino && stat.st_dev == seen.st_dev && kind(&stat) == FileType::RegularFile;
     if same { Ok(fd) } else { Err(Reason::Vanished) }
+}
+
+/// As [`open_in`], for a path whose links have been resolved.
+pub(crate) fn open_path(real: &Path, seen: &Stat) -> Result<OwnedFd, Reason> {
+    let (dir, name) = real.parent().zip(real.file_name()).ok_or(Reason::Unreadable)?;
+    let dir = open_root(dir).map_err(why)?;
+    let name = CString::new(name.as_bytes()).map_err(|_| Reason::Unreadable)?;
+    open_in(dir.as_fd(), &name, seen)
 }
 
 /// Opens a directory below another without following any link on the way.
@@ -186,7 +196,6 @@ pub(crate) fn list(dir: &Path) -> Option<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::CString;
 
     fn name(text: &str) -> CString {
         CString::new(text).unwrap()

@@ -10,6 +10,7 @@ mod walk;
 use crate::home::Home;
 use crate::ledger::{Batch, Index, Seen};
 use crate::machine::facts::Machine;
+use crate::machine::files;
 use crate::progress::Watch;
 use crate::record::Reason;
 use file::Outcome;
@@ -19,6 +20,8 @@ use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::ignore::IgnoreFile;
 use lapwing_rules::place::Paths;
 use lapwing_rules::policy::Policy;
+use rustix::fs::FileType;
+use rustix::io::Errno;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -133,8 +136,8 @@ pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     (done, dealt)
 }
 
-/// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. Each worker takes one of the indexes, while there are any. `each` takes
-/// the stretches as they come, on the caller's thread.
+/// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. Each worker
+/// takes one of the indexes, while there are any. `each` takes the stretches as they come, on the caller's thread.
 pub(crate) fn walk(
     scope: &Scope<'_>,
     root: &Path,
@@ -150,9 +153,17 @@ pub(crate) fn walk(
 pub(crate) fn again(scope: &Scope<'_>, shown: &str) -> Done {
     let mut done = Done::default();
     let path = scope.home.path(shown);
-    match rustix::fs::lstat(&path) {
-        Ok(_) => walk::single(scope, &path, shown, &mut done),
-        Err(_) => done.file(scope, shown, Vec::new()),
+    match rustix::fs::stat(&path) {
+        Ok(stat) if files::kind(&stat) == FileType::RegularFile => {
+            walk::single(scope, &path, shown, &mut done);
+        }
+        // A directory of the same name holds nothing of what the file held.
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => done.file(scope, shown, Vec::new()),
+        // Not to be seen is not to be gone: what is remembered stays.
+        Err(e) => {
+            done.note(files::why(e), shown, None);
+            done.kept.insert(shown.to_owned());
+        }
     }
     done
 }

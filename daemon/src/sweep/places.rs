@@ -8,9 +8,6 @@ use lapwing_rules::engine::READABLE;
 use lapwing_rules::place::{Place, wild};
 use rustix::fs::FileType;
 use std::collections::HashSet;
-use std::ffi::CString;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Examines every place that has a path of its own. Returns the files that need no second look.
@@ -103,13 +100,8 @@ fn one(
     if !regular || usize::try_from(stat.st_size).is_ok_and(|s| s > READABLE && real == path) {
         return;
     }
-    let opened = real.parent().zip(real.file_name()).ok_or(Reason::Unreadable).and_then(|(dir, name)| {
-        let dir = files::open_root(dir).map_err(files::why)?;
-        let name = CString::new(name.as_bytes()).map_err(|_| Reason::Unreadable)?;
-        files::open_in(dir.as_fd(), &name, &stat)
-    });
     done.files += 1;
-    match opened {
+    match files::open_path(&real, &stat) {
         Ok(fd) => {
             let file = File { fd: &fd, stat: &stat, path: &real, shown, place: Some(place) };
             let outcome = file::examine(scope, &file, buffer, done);

@@ -11,7 +11,7 @@ use crate::text;
 use lapwing_rules::ignore::IgnoreFile;
 use rustix::fs::{FileType, RawDir, Stat};
 use std::collections::HashSet;
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, OsStr};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -117,18 +117,14 @@ pub(super) fn single(scope: &Scope<'_>, path: &Path, shown: &str, done: &mut Don
         return;
     };
     let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let (Some(dir), Some(name)) = (real.parent(), real.file_name()) else { return };
-    let opened = files::open_root(dir).map_err(files::why).and_then(|dir| {
-        let name = CString::new(name.as_bytes()).map_err(|_| Reason::Unreadable)?;
-        files::open_in(dir.as_fd(), &name, &stat)
-    });
     done.files += 1;
-    match opened {
+    match files::open_path(&real, &stat) {
         Ok(fd) => {
             let place = scope.engine.places().classify(&scope.home.shown(&real));
             let file = File { fd: &fd, stat: &stat, path: &real, shown, place };
             let outcome = file::examine(scope, &file, &mut Buffer::new(), done);
             if matches!(outcome, Outcome::Opaque) {
+                done.file(scope, shown, Vec::new());
                 done.note(Reason::Opaque, shown, None);
             }
         }
