@@ -83,7 +83,7 @@ impl<'a> Frame<'a> {
 
 /// Worst first, then surest, then by rule and place.
 fn order(a: &Record, b: &Record) -> std::cmp::Ordering {
-    let first = |r: &Record| r.sightings.first().map(|s| (s.path.clone(), s.line));
+    let first = |r: &Record| r.sightings.first().map(|s| (s.path.clone(), s.inside.clone(), s.line));
     (b.severity, b.grade)
         .cmp(&(a.severity, a.grade))
         .then_with(|| a.rule.cmp(&b.rule))
@@ -94,7 +94,14 @@ fn order(a: &Record, b: &Record) -> std::cmp::Ordering {
 fn sighting(s: &Seen) -> Sighting {
     let some = |n: u64| (n > 0).then_some(n);
     let (start, end) = s.at.span.map_or((None, None), |(a, b)| (Some(a), Some(b)));
-    Sighting { path: s.path.clone(), line: some(s.at.line), column: some(s.at.column), start, end }
+    Sighting {
+        path: s.path.clone(),
+        inside: s.inside.clone(),
+        line: some(s.at.line),
+        column: some(s.at.column),
+        start,
+        end,
+    }
 }
 
 fn fix(page: Option<&Page>, seen: &Seen) -> Fix {
@@ -195,6 +202,7 @@ mod tests {
             note: None,
             key: String::new(),
             path: path.to_owned(),
+            inside: None,
             at: Location { line: 1, column: 1, span: Some((0, 9)) },
         }
     }

@@ -54,6 +54,10 @@ pub struct Record {
 pub struct Sighting {
     /// `~/…` in the home, as given on the command line otherwise.
     pub path: String,
+    /// The part of the file that line and column count in, when it is not the file's own bytes: the member of an archive,
+    /// the cell of a database, the commit of a repository.
+    #[serde(default)]
+    pub inside: Option<String>,
     /// From 1; `null` when the finding is about the whole file.
     pub line: Option<u64>,
     /// In bytes, from 1; `null` when unknown.

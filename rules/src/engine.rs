@@ -125,14 +125,8 @@ impl Engine {
 
     /// One file by itself.
     fn one(&self, target: &Target<'_>, cx: &Cx<'_>) -> (Report, Vec<Entry>) {
-        let mut report = Report::default();
+        let (mut report, read) = self.search(target, cx);
         let format = target.place.and_then(|p| p.reader.as_deref());
-        let read = format.map(|name| self.read(name, target, &mut report)).unwrap_or_default();
-        let mut stream = self.stream(target.path, target.place);
-        report.findings =
-            stream.with_hits(target.bytes, true, cx, |bytes| self.place_hits(target, bytes, &read.entries));
-        report.silenced = stream.silenced;
-        report.problems.extend(stream.problem(target.path));
         if let Some(name) = format {
             let place = target.place.map(|p| p.id.as_str());
             self.judge(name, place, target.path, &read.entries, cx, &mut report);
@@ -146,6 +140,25 @@ impl Engine {
             self.report(page, found, target.path, cx, &mut report);
         }
         (report, read.entries)
+    }
+
+    /// Searches for secrets only, also for those that a place gives away: what is a copy of a file (a member of an archive)
+    /// leaks what the file does, but sets nothing.
+    #[must_use]
+    pub fn secrets_of(&self, target: &Target<'_>, cx: &Cx<'_>) -> Report {
+        self.search(target, cx).0
+    }
+
+    fn search(&self, target: &Target<'_>, cx: &Cx<'_>) -> (Report, Read) {
+        let mut report = Report::default();
+        let format = target.place.and_then(|p| p.reader.as_deref());
+        let read = format.map(|name| self.read(name, target, &mut report)).unwrap_or_default();
+        let mut stream = self.stream(target.path, target.place);
+        report.findings =
+            stream.with_hits(target.bytes, true, cx, |bytes| self.place_hits(target, bytes, &read.entries));
+        report.silenced = stream.silenced;
+        report.problems.extend(stream.problem(target.path));
+        (report, read)
     }
 
     /// Judges the machine as a whole: checks of their own, and settings that come from the environment.
@@ -269,6 +282,7 @@ impl Engine {
             note: None,
             key: found.setting,
             path: found.path,
+            inside: None,
             at: found.at,
         }
     }

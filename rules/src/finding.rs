@@ -36,6 +36,9 @@ pub struct Finding {
     pub note: Option<String>,
     /// The file, when it is not the target itself (an included file), as `~/…`.
     pub path: Option<String>,
+    /// The part of the file that `at` counts in, when it is not the file's own bytes: the member of an archive, the cell
+    /// of a database, the commit of a repository.
+    pub inside: Option<String>,
     /// Where in the file.
     pub at: Location,
 }

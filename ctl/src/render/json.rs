@@ -93,7 +93,7 @@ mod tests {
             "title",
         ];
         assert_eq!(keys(finding), want);
-        assert_eq!(keys(&finding["sightings"][0]), ["column", "end", "line", "path", "start"]);
+        assert_eq!(keys(&finding["sightings"][0]), ["column", "end", "inside", "line", "path", "start"]);
         assert_eq!(keys(&finding["fix"]), ["advice", "command", "revoke", "safety"]);
         assert_eq!(
             (&finding["kind"], &finding["severity"], &finding["grade"]),

@@ -24,6 +24,7 @@ pub(crate) fn page() -> Page {
 pub(crate) fn at(path: &str, line: Option<u64>) -> Sighting {
     Sighting {
         path: path.to_owned(),
+        inside: None,
         line,
         column: line.map(|_| 21),
         start: line.map(|_| 402),

@@ -138,7 +138,8 @@ fn locations(record: &Record) -> Vec<Value> {
 
 fn location(at: &Sighting) -> Value {
     let mut region = Map::new();
-    if let Some(line) = at.line {
+    // Lines of a part are not lines of the file.
+    if let Some(line) = at.line.filter(|_| at.inside.is_none()) {
         region.insert("startLine".to_owned(), json!(line));
         if let Some(column) = at.column.filter(|c| *c > 0) {
             region.insert("startColumn".to_owned(), json!(column));
@@ -152,7 +153,11 @@ fn location(at: &Sighting) -> Value {
     if !region.is_empty() {
         place["region"] = Value::Object(region);
     }
-    json!({ "physicalLocation": place })
+    let mut location = json!({ "physicalLocation": place });
+    if let Some(part) = &at.inside {
+        location["logicalLocations"] = json!([{ "fullyQualifiedName": part, "kind": "member" }]);
+    }
+    location
 }
 
 fn artifact(path: &str) -> Value {

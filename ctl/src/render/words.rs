@@ -118,9 +118,12 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// `~/.bash_history:14`, with the column where it is asked for.
+/// `~/.bash_history:14`, `~/old.zip › app/.env:2`, with the column where it is asked for.
 pub(crate) fn place(at: &Sighting, column: bool) -> String {
     let mut text = clean(&at.path);
+    if let Some(part) = &at.inside {
+        write!(text, " › {}", clean(part)).unwrap_or_default();
+    }
     if let Some(line) = at.line {
         write!(text, ":{line}").unwrap_or_default();
         if let Some(c) = at.column.filter(|_| column) {

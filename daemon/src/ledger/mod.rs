@@ -23,6 +23,7 @@ pub(crate) struct Seen {
     pub(crate) note: Option<String>,
     pub(crate) key: String,
     pub(crate) path: String,
+    pub(crate) inside: Option<String>,
     pub(crate) at: Location,
 }
 
@@ -163,7 +164,7 @@ impl Ledger {
     /// Everything remembered to be there.
     pub(crate) fn seen(&self) -> Result<Vec<Seen>> {
         let mut query = self.db.prepare(
-            "SELECT finding, rule, kind, severity, grade, preview, note, key, path, line, col, start, stop FROM sighting ORDER BY path, line, start",
+            "SELECT finding, rule, kind, severity, grade, preview, note, key, path, line, col, start, stop, inside FROM sighting ORDER BY path, inside, line, start",
         )?;
         let rows = query.query_map([], row)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -172,7 +173,7 @@ impl Ledger {
     /// What was last seen of findings that are not there any more: one row each, without a place.
     pub(crate) fn gone(&self) -> Result<Vec<Seen>> {
         let mut query = self.db.prepare(
-            "SELECT id, rule, kind, severity, grade, preview, note, key, path, 0, 0, NULL, NULL FROM finding WHERE resolved IS NOT NULL",
+            "SELECT id, rule, kind, severity, grade, preview, note, key, path, 0, 0, NULL, NULL, '' FROM finding WHERE resolved IS NOT NULL",
         )?;
         let rows = query.query_map([], row)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -291,10 +292,11 @@ fn put(tx: &Transaction<'_>, s: &Seen, now: i64) -> Result<()> {
     let (start, stop) =
         s.at.span.map_or((None, None), |(a, b)| (Some(a.cast_signed()), Some(b.cast_signed())));
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO sighting VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT OR REPLACE INTO sighting VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         s.path,
+        s.inside.as_deref().unwrap_or_default(),
         s.at.line.cast_signed(),
         s.at.column.cast_signed(),
         start,
@@ -321,6 +323,7 @@ fn row(r: &Row<'_>) -> rusqlite::Result<Seen> {
     let number = |column: usize| r.get::<_, i64>(column).map(i64::cast_unsigned);
     let start: Option<i64> = r.get(11)?;
     let stop: Option<i64> = r.get(12)?;
+    let inside = Some(word(13)?).filter(|part| !part.is_empty());
     Ok(Seen {
         id: id(r, 0)?,
         rule: r.get(1)?,
@@ -331,6 +334,7 @@ fn row(r: &Row<'_>) -> rusqlite::Result<Seen> {
         note: r.get(6)?,
         key: r.get(7)?,
         path: r.get(8)?,
+        inside,
         at: Location {
             line: number(9)?,
             column: number(10)?,
@@ -352,6 +356,7 @@ impl Seen {
             note: finding.note,
             key: finding.key,
             path: finding.path.unwrap_or_else(|| path.to_owned()),
+            inside: finding.inside,
             at: finding.at,
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Each step takes a ledger from its index to the next version. Steps are never changed, only added.
-const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &["
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE finding (
         id BLOB PRIMARY KEY, rule TEXT NOT NULL, kind TEXT NOT NULL, severity TEXT NOT NULL, grade TEXT,
@@ -23,6 +23,19 @@ const STEPS: &[&str] = &["
     CREATE INDEX sighting_finding ON sighting (finding);
     CREATE TABLE event (at INTEGER NOT NULL, finding BLOB NOT NULL, what TEXT NOT NULL);
     CREATE TABLE dir (key BLOB PRIMARY KEY, states BLOB NOT NULL) WITHOUT ROWID;
+", "
+    ALTER TABLE sighting RENAME TO sighting_1;
+    DROP INDEX sighting_finding;
+    CREATE TABLE sighting (
+        path TEXT NOT NULL, inside TEXT NOT NULL, line INTEGER NOT NULL, col INTEGER NOT NULL, start INTEGER, stop INTEGER,
+        finding BLOB NOT NULL, rule TEXT NOT NULL, kind TEXT NOT NULL, severity TEXT NOT NULL, grade TEXT,
+        preview TEXT NOT NULL, note TEXT, key TEXT NOT NULL,
+        PRIMARY KEY (path, inside, finding, line, col)
+    ) WITHOUT ROWID;
+    INSERT INTO sighting SELECT path, '', line, col, start, stop, finding, rule, kind, severity, grade, preview, note, key
+        FROM sighting_1;
+    DROP TABLE sighting_1;
+    CREATE INDEX sighting_finding ON sighting (finding);
 "];
 /// `LPWG`: tells a ledger from any other SQLite file.
 const APPLICATION: i64 = 0x4c50_5747;

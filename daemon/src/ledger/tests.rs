@@ -14,6 +14,7 @@ fn seen(n: u8, path: &str) -> Seen {
         note: None,
         key: String::new(),
         path: path.to_owned(),
+        inside: None,
         at: Location { line: 3, column: 1, span: Some((10, 20)) },
     }
 }
@@ -43,6 +44,37 @@ fn a_finding_opens_moves_resolves_and_opens_again() {
     assert_eq!(db.lives().unwrap()[&FindingId([1; 16])].resolved, Some(300));
     db.commit(&batch(vec![("~/c", vec![seen(1, "~/c")])]), 400).unwrap();
     assert_eq!(db.lives().unwrap()[&FindingId([1; 16])].resolved, None);
+}
+
+#[test]
+fn parts_of_one_file_are_places_of_their_own() {
+    let (_dir, path) = ledger();
+    let (mut db, _) = Ledger::open(&path).unwrap();
+    let part = |name: &str| Seen { inside: Some(name.to_owned()), ..seen(1, "~/a.zip") };
+    db.commit(&batch(vec![("~/a.zip", vec![part("x/.env"), part("y/.env")])]), 1).unwrap();
+    assert_eq!(db.seen().unwrap(), [part("x/.env"), part("y/.env")]);
+}
+
+/// What was remembered before parts were known stays.
+#[test]
+fn an_older_ledger_is_brought_along() {
+    let (_dir, path) = ledger();
+    drop(Ledger::open(&path).unwrap());
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "DROP TABLE finding; DROP TABLE sighting; DROP TABLE meta; DROP TABLE event; DROP TABLE dir",
+    )
+    .unwrap();
+    db.execute_batch(schema::STEPS[0]).unwrap();
+    db.execute(
+        "INSERT INTO sighting VALUES ('~/a', 3, 1, 10, 20, ?1, 'r', 'secret', 'high', 'shaped', 'x…', NULL, '')",
+        [[1u8; 16]],
+    )
+    .unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    let (db, note) = Ledger::open(&path).unwrap();
+    assert_eq!((db.seen().unwrap(), note), (vec![seen(1, "~/a")], None));
 }
 
 #[test]

@@ -135,12 +135,7 @@ impl Buffer {
 
     /// Reads on until there are `target` bytes or the file ends; `true` when it has ended.
     pub(crate) fn fill(&mut self, fd: &OwnedFd, target: usize) -> Result<bool, Reason> {
-        if self.bytes.len() < target {
-            // What is outgrown must be wiped, which a plain resize would not do.
-            let mut larger = Zeroizing::new(vec![0; target]);
-            larger[..self.len].copy_from_slice(self.get());
-            self.bytes = larger;
-        }
+        self.grow(target);
         while self.len < target {
             match rustix::io::read(fd, &mut self.bytes[self.len..target]) {
                 Ok(0) => return Ok(true),
@@ -150,6 +145,29 @@ impl Buffer {
             }
         }
         Ok(false)
+    }
+
+    /// As [`Buffer::fill`], from something that is unpacked as it is read.
+    pub(crate) fn fill_from(&mut self, from: &mut dyn Read, target: usize) -> std::io::Result<bool> {
+        self.grow(target);
+        while self.len < target {
+            match from.read(&mut self.bytes[self.len..target]) {
+                Ok(0) => return Ok(true),
+                Ok(n) => self.len += n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is outgrown must be wiped, which a plain resize would not do.
+    fn grow(&mut self, target: usize) {
+        if self.bytes.len() < target {
+            let mut larger = Zeroizing::new(vec![0; target]);
+            larger[..self.len].copy_from_slice(self.get());
+            self.bytes = larger;
+        }
     }
 }
 

@@ -18,9 +18,9 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 /// Bytes read at once.
-const WINDOW: usize = 1 << 20;
+pub(super) const WINDOW: usize = 1 << 20;
 /// Most findings listed of one file: more is a list of keys, not a leak, and must not fill memory.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// What came of a file.
 pub(super) enum Outcome {
@@ -139,11 +139,11 @@ fn stream(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Do
 }
 
 /// A rule that panics costs one problem, not the run.
-fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
-fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, done: &mut Done) -> Outcome {
+pub(super) fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, done: &mut Done) -> Outcome {
     let Some(mut report) = report else {
         return done.gap(
             Reason::Unparsable,

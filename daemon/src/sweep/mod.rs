@@ -2,6 +2,7 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod file;
+mod part;
 mod places;
 mod queue;
 mod states;

@@ -156,6 +156,7 @@ fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
         note: hit.note,
         key: String::new(),
         path: None,
+        inside: None,
         at,
         page: hit.page,
     }

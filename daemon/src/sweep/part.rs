@@ -1,0 +1,155 @@
+//! Parts of a file that are not its own bytes: members of archives, cells of databases, objects of repositories. Each
+//! is searched for secrets like a file, window by window; what is found says which part it is in.
+
+use super::file::{MOST, Outcome, WINDOW, finish, guarded};
+use super::{Done, Scope};
+use crate::machine::files::Buffer;
+use crate::record::Reason;
+use lapwing_rules::finding::{Finding, Location, Report};
+use lapwing_rules::place::Place;
+use lapwing_rules::secrets::stream::Stream;
+use lapwing_rules::target::Target;
+use std::io::{self, Read};
+use std::sync::atomic::Ordering;
+
+/// What is being found in the parts of one file.
+pub(super) struct Parts<'s, 'a> {
+    scope: &'s Scope<'a>,
+    /// The file that the parts are of, as people call it.
+    shown: &'s str,
+    report: Report,
+    /// A part that a rule broke on or that could not be read to its end.
+    broken: Option<(Reason, String)>,
+}
+
+/// What a part is, for rules that depend on it.
+#[derive(Clone, Copy)]
+pub(super) enum Is<'p> {
+    /// A file of this name: it may be of a known format.
+    File,
+    /// Part of a known place: a command of a history.
+    Of(&'p Place),
+}
+
+impl<'s, 'a> Parts<'s, 'a> {
+    pub(super) fn new(scope: &'s Scope<'a>, shown: &'s str) -> Parts<'s, 'a> {
+        Parts { scope, shown, report: Report::default(), broken: None }
+    }
+
+    /// Whether nothing more is worth reading: too much was found, or the run is to end.
+    pub(super) fn full(&self) -> bool {
+        self.report.findings.len() > MOST || self.scope.watch.stop.load(Ordering::Relaxed)
+    }
+
+    /// Searches a part that is read from its beginning to its end. Returns how many bytes it had.
+    ///
+    /// # Errors
+    /// When reading fails; what was found before stays.
+    pub(super) fn read(
+        &mut self,
+        inside: &str,
+        from: &mut dyn Read,
+        buffer: &mut Buffer,
+        done: &mut Done,
+    ) -> io::Result<u64> {
+        buffer.keep(0);
+        let mut ended = buffer.fill_from(from, WINDOW)?;
+        let mut total = buffer.get().len() as u64;
+        self.count(total, done);
+        if ended {
+            self.whole(inside, buffer.get(), Is::File);
+            return Ok(total);
+        }
+        let scope = self.scope;
+        let cx = scope.cx();
+        let mut stream = scope.engine.stream(inside, self.place(inside));
+        loop {
+            match guarded(|| stream.window(buffer.get(), ended, &cx)) {
+                Some(found) => self.take(inside, found),
+                None => self.breaks(inside),
+            }
+            if ended || self.full() {
+                break;
+            }
+            let keep = Stream::keep(buffer.get().len());
+            buffer.keep(keep);
+            ended = buffer.fill_from(from, WINDOW)?;
+            let fresh = (buffer.get().len() - keep) as u64;
+            total += fresh;
+            self.count(fresh, done);
+        }
+        self.report.silenced += stream.silenced;
+        self.report.problems.extend(stream.problem(self.shown));
+        Ok(total)
+    }
+
+    /// Searches a part that is in memory.
+    pub(super) fn bytes(&mut self, inside: &str, bytes: &[u8], is: Is<'_>, done: &mut Done) {
+        self.count(bytes.len() as u64, done);
+        self.whole(inside, bytes, is);
+    }
+
+    fn whole(&mut self, inside: &str, bytes: &[u8], is: Is<'_>) {
+        let scope = self.scope;
+        let place = match is {
+            Is::File => self.place(inside),
+            Is::Of(place) => Some(place),
+        };
+        let target = Target { path: inside, place, bytes, meta: None };
+        match guarded(|| scope.engine.secrets_of(&target, &scope.cx())) {
+            Some(report) => {
+                self.report.silenced += report.silenced;
+                let named = report.problems.into_iter().map(|mut p| {
+                    p.what = self.shown.to_owned();
+                    p
+                });
+                self.report.problems.extend(named);
+                self.take(inside, report.findings);
+            }
+            None => self.breaks(inside),
+        }
+    }
+
+    /// Notes why the file was not examined to its end. The first reason is kept.
+    pub(super) fn incomplete(&mut self, reason: Reason, why: String) {
+        self.broken.get_or_insert((reason, why));
+    }
+
+    /// Hands over what was found.
+    pub(super) fn finish(self, done: &mut Done) -> Outcome {
+        let outcome = finish(self.scope, self.shown, Some(self.report), done);
+        match self.broken {
+            Some((reason, why)) => {
+                done.note(reason, self.shown, Some(why));
+                if reason.policy() { outcome } else { Outcome::Incomplete }
+            }
+            None => outcome,
+        }
+    }
+
+    fn breaks(&mut self, inside: &str) {
+        self.incomplete(Reason::Unparsable, format!("a rule broke on {inside}; please report it"));
+    }
+
+    fn count(&self, bytes: u64, done: &mut Done) {
+        self.scope.watch.bytes.fetch_add(bytes, Ordering::Relaxed);
+        done.bytes += bytes;
+    }
+
+    /// Offsets of a part are not offsets of the file.
+    fn take(&mut self, inside: &str, found: Vec<Finding>) {
+        let here = |f: Finding| Finding {
+            at: Location { span: None, ..f.at },
+            inside: (!inside.is_empty()).then(|| inside.to_owned()),
+            ..f
+        };
+        self.report.findings.extend(found.into_iter().map(here));
+    }
+
+    /// What a member of this name would be in a home: an archive of one may begin at any directory above it.
+    fn place(&self, inside: &str) -> Option<&'a Place> {
+        let places = self.scope.engine.places();
+        let starts = std::iter::once(0).chain(inside.match_indices('/').map(|(at, _)| at + 1));
+        starts.take(16).find_map(|at| places.classify(&format!("~/{}", &inside[at..])))
+    }
+}
