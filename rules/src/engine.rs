@@ -51,7 +51,7 @@ impl Engine {
             .map(|(page, spec)| SettingRule { page: Arc::new(page), spec })
             .collect();
         let engine = Engine {
-            secrets: SecretSet::new(secrets),
+            secrets: SecretSet::new(secrets, packs.vendors),
             settings,
             checks: checks::ALL.iter().map(|(_, check)| (Arc::new(check.page()), *check)).collect(),
             places: Places::new(packs.places),
@@ -356,11 +356,18 @@ const CONFIG: &[&str] = &[
     "ps1",
 ];
 
+/// Extensions of files that people write and read.
+const TEXT: &[&str] = &["txt", "text", "md", "markdown", "rst", "adoc", "org", "log", "csv", "tsv", "eml"];
+
 fn setting_of(path: &str, place: Option<&Place>) -> Setting {
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit('.').next().unwrap_or(name);
-    let config = place.is_some()
-        || name.starts_with(".env")
-        || CONFIG.iter().any(|e| extension.eq_ignore_ascii_case(e));
-    if config { Setting::Config } else { Setting::Code }
+    let is = |list: &[&str]| list.iter().any(|e| extension.eq_ignore_ascii_case(e));
+    if place.is_some() || name.starts_with(".env") || is(CONFIG) {
+        Setting::Config
+    } else if is(TEXT) {
+        Setting::Text
+    } else {
+        Setting::Code
+    }
 }

@@ -183,6 +183,8 @@ pub struct Packs {
     pub settings: Vec<(Page, SettingSpec)>,
     /// Places, each with the secrets that it gives away.
     pub places: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>,
+    /// Names of vendors whose tokens the secret rules know, small letters and digits only.
+    pub vendors: Vec<String>,
     /// Rules that could not be used.
     pub errors: Vec<PackError>,
 }
@@ -220,10 +222,14 @@ impl Packs {
         };
         let shared =
             Shared { file: name, revoke: file.remove("revoke"), references: file.remove("references") };
-        file.remove("provider");
+        let provider = file.remove("provider");
+        let known = self.secrets.len();
         for table in shared.tables(&mut file, "secret", &mut self.errors) {
             let rule = shared.rule(table).and_then(|r: (Page, SecretSpec)| shared.sound(r));
             keep(rule, &mut self.secrets, &mut self.errors);
+        }
+        if let (Some(Value::String(provider)), true) = (provider, self.secrets.len() > known) {
+            self.vendors.extend(vendor_words(name, &provider));
         }
         for table in shared.tables(&mut file, "setting", &mut self.errors) {
             keep(shared.rule(table), &mut self.settings, &mut self.errors);
@@ -267,6 +273,20 @@ impl Packs {
             self.errors.push(PackError { file: file.to_owned(), rule: Some(id), why });
         }
     }
+}
+
+/// What identifiers call a vendor: the pack's file name and the provider, without separators. Words of three letters stand
+/// in too many others.
+fn vendor_words(file: &str, provider: &str) -> Vec<String> {
+    let stem = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml");
+    let squeeze = |text: &str| {
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    };
+    let alias = provider.split_once('(').map(|(_, rest)| rest).unwrap_or_default();
+    let mut words: Vec<String> =
+        [stem, provider, alias].into_iter().map(squeeze).filter(|w| w.len() > 3).collect();
+    words.dedup();
+    words
 }
 
 fn keep<T>(rule: Result<T, PackError>, into: &mut Vec<T>, errors: &mut Vec<PackError>) {

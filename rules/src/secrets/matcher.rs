@@ -18,6 +18,8 @@ use std::sync::Arc;
 /// All secret rules, ready to match.
 pub(crate) struct SecretSet {
     pub(crate) rules: Vec<SecretRule>,
+    /// Vendors whose own rules know their tokens, see [`judge::generic`].
+    vendors: Vec<String>,
     prefilter: Prefilter,
 }
 
@@ -37,9 +39,9 @@ pub(crate) struct Hit {
 }
 
 impl SecretSet {
-    pub(crate) fn new(rules: Vec<SecretRule>) -> SecretSet {
+    pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        SecretSet { rules, prefilter }
+        SecretSet { rules, vendors, prefilter }
     }
 
     /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a
@@ -185,10 +187,15 @@ impl<'s> Search<'s> {
             return;
         }
         let value = Value { end, ..*value };
-        if rule.spec.generic && !judge::generic(bytes, &value, self.setting) {
-            return;
-        }
+        let before = out.len();
+        let sure = if rule.spec.generic {
+            let Some(grade) = judge::generic(bytes, &value, self.setting, &self.set.vendors) else { return };
+            grade
+        } else {
+            Grade::Proved
+        };
         rule.judge(compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
+        out[before..].iter_mut().for_each(|hit| hit.grade = hit.grade.min(sure));
     }
 }
 
