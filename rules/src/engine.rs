@@ -10,7 +10,7 @@ use crate::place::{Place, Places, wild};
 use crate::redact;
 use crate::rule::{Grade, Kind, Page};
 use crate::secret::Secret;
-use crate::secrets::judge::Setting;
+use crate::secrets::judge::{Around, Setting};
 use crate::secrets::matcher::{Hit, SecretSet};
 use crate::secrets::rules::SecretRule;
 use crate::secrets::stream::Stream;
@@ -178,7 +178,10 @@ impl Engine {
     /// Searches a file window by window, for secrets only.
     #[must_use]
     pub fn stream(&self, path: &str, place: Option<&Place>) -> Stream<'_> {
-        Stream::new(&self.secrets, setting_of(path, place))
+        Stream::new(
+            &self.secrets,
+            Around { setting: setting_of(path, place), samples: place.is_none() && samples(path) },
+        )
     }
 
     fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {
@@ -224,7 +227,7 @@ impl Engine {
     /// they are written differently there, somewhere in it.
     fn typed<'a>(&self, entry: &'a Entry, bytes: &'a [u8]) -> impl Iterator<Item = Hit> + 'a {
         let text = entry.value.as_bytes();
-        let (hits, _) = self.secrets.hits(text, Setting::Config);
+        let (hits, _) = self.secrets.hits(text, Around::CONFIG);
         let (from, to) = entry.span;
         let stretch = bytes.get(from..to).unwrap_or_default();
         hits.into_iter().map(move |mut hit| {
@@ -358,6 +361,41 @@ const CONFIG: &[&str] = &[
 
 /// Extensions of files that people write and read.
 const TEXT: &[&str] = &["txt", "text", "md", "markdown", "rst", "adoc", "org", "log", "csv", "tsv", "eml"];
+
+/// Directories in which secrets are mostly made up.
+const SAMPLES: &[&str] = &[
+    "test",
+    "tests",
+    "testing",
+    "testdata",
+    "test-data",
+    "test_data",
+    "__tests__",
+    "spec",
+    "specs",
+    "fixture",
+    "fixtures",
+    "mock",
+    "mocks",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "doc",
+    "docs",
+    "documentation",
+];
+
+/// Whether a path says that a file belongs to tests or documentation.
+fn samples(path: &str) -> bool {
+    let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let stem = name.split('.').next().unwrap_or(name);
+    let middle = name.split('.').rev().nth(1).unwrap_or_default();
+    dirs.split('/').any(|dir| SAMPLES.contains(&dir))
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || matches!(middle, "test" | "spec")
+}
 
 fn setting_of(path: &str, place: Option<&Place>) -> Setting {
     let name = path.rsplit('/').next().unwrap_or(path);

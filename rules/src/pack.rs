@@ -65,6 +65,9 @@ pub struct SecretSpec {
     /// The secret is a password that a person chose: words that manuals use and everybody's defaults are not secrets.
     #[serde(default)]
     pub chosen: bool,
+    /// Test suites and manuals are full of these (keys made for a test): among them it is only guessed.
+    #[serde(default)]
+    pub samples: bool,
     /// Bytes of the match that are public knowledge and may be shown; by default the anchor.
     #[serde(default)]
     pub shown: Option<usize>,

@@ -2,7 +2,7 @@
 //! password in a URL.
 
 use crate::secret::mask;
-use crate::secrets::judge::Setting;
+use crate::secrets::judge::Around;
 use crate::secrets::matcher::SecretSet;
 use crate::settings::predicate::url_password;
 
@@ -14,7 +14,7 @@ pub(crate) fn line(set: &SecretSet, text: &str) -> String {
     let bytes = urls(text).into_bytes();
     let mut shown = Vec::with_capacity(bytes.len());
     let mut from = 0;
-    for hit in set.hits(&bytes, Setting::Config).0 {
+    for hit in set.hits(&bytes, Around::CONFIG).0 {
         shown.extend_from_slice(&bytes[from..hit.at.0.max(from)]);
         shown.extend_from_slice(mask(&bytes[hit.at.0..hit.at.1], hit.shown).as_bytes());
         from = hit.at.1;

@@ -20,6 +20,19 @@ pub(crate) enum Setting {
     Code,
 }
 
+/// Where the bytes stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Around {
+    pub(crate) setting: Setting,
+    /// Among tests, examples or documentation.
+    pub(crate) samples: bool,
+}
+
+impl Around {
+    /// A file that a person or a program has set something in.
+    pub(crate) const CONFIG: Around = Around { setting: Setting::Config, samples: false };
+}
+
 /// Words after which a password (chosen by a person) rather than a token (made by a machine) follows.
 const PASSWORDS: &[&str] = &["passw", "pasw", "pswd", "pwd", "passphrase", "pass", "pw"];
 /// Last words of names that hold something about a secret, not the secret.
@@ -100,9 +113,9 @@ const ABOUT: &[&str] = &[
     "type",
     "uri",
     "url",
+    "usage",
     "user",
     "username",
-    "usage",
     "validator",
     "version",
 ];
@@ -202,6 +215,7 @@ fn plausible(secret: &[u8], value: &Value, setting: Setting) -> bool {
         && !secret.iter().any(|b| b.is_ascii_whitespace() || b.is_ascii_control())
         && !allow::reference(secret)
         && allow::placeholder(secret).is_none()
+        && !allow::woven(secret)
         && !code(secret)
 }
 
@@ -244,14 +258,17 @@ fn password(secret: &[u8], setting: Setting) -> Option<Grade> {
     if !shaped || words(secret) || shannon(secret) < 2.3 {
         return None;
     }
-    // `password1`, `Test123!`: what examples say, and what careless people use.
-    let core: Vec<u8> = secret.iter().copied().filter(u8::is_ascii_alphabetic).collect();
-    let weak = chosen::stand_in(&core) || mean(secret, 5).is_some_and(|m| m > 8);
-    match (weak, setting) {
+    match (weak(secret), setting) {
         (false, _) => Some(Grade::Named),
         (true, Setting::Config) => Some(Grade::Guessed),
         (true, _) => None,
     }
+}
+
+/// `password1`, `Test123!`, `knextest`: what examples say, and what careless people use.
+pub(crate) fn weak(secret: &[u8]) -> bool {
+    let letters: Vec<u8> = secret.iter().copied().filter(u8::is_ascii_alphabetic).collect();
+    chosen::stand_in(&letters) || mean(secret, 5).is_some_and(|m| m > 8)
 }
 
 /// `my_password`, `user-pass`, `PASSWORD_FIELD`: words with separators only.

@@ -7,7 +7,7 @@ use crate::secrets::checksum::Proof;
 use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
-use crate::secrets::judge::{self, Setting};
+use crate::secrets::judge::{self, Around};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting};
 use crate::secrets::rules::{Compiled, SecretRule};
@@ -46,10 +46,10 @@ impl SecretSet {
 
     /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a
     /// rule that had more near misses than it was given time for, so that not all of them were tried.
-    pub(crate) fn hits(&self, bytes: &[u8], setting: Setting) -> (Vec<Hit>, Option<&str>) {
+    pub(crate) fn hits(&self, bytes: &[u8], around: Around) -> (Vec<Hit>, Option<&str>) {
         let mut search = Search {
             set: self,
-            setting,
+            around,
             left: HashMap::new(),
             allowance: EFFORT * bytes.len() + SLACK,
             dense: None,
@@ -70,7 +70,7 @@ const TRY: usize = 256;
 /// One search, with what it may still spend.
 struct Search<'s> {
     set: &'s SecretSet,
-    setting: Setting,
+    around: Around,
     /// Bytes that each rule may still look at.
     left: HashMap<usize, usize>,
     allowance: usize,
@@ -168,7 +168,9 @@ impl<'s> Search<'s> {
         }
         let anchor = if compiled.group == 0 && whole.start == start { end - start } else { 0 };
         let shown = rule.spec.shown.unwrap_or(anchor);
+        let before = out.len();
         rule.judge(compiled, bytes, (secret.start, secret.end), shown, out);
+        self.doubt(rule, bytes, &mut out[before..]);
     }
 
     fn named(&mut self, index: usize, bytes: &[u8], value: &Value, out: &mut Vec<Hit>) {
@@ -189,13 +191,29 @@ impl<'s> Search<'s> {
         let value = Value { end, ..*value };
         let before = out.len();
         let sure = if rule.spec.generic {
-            let Some(grade) = judge::generic(bytes, &value, self.setting, &self.set.vendors) else { return };
+            let Some(grade) = judge::generic(bytes, &value, self.around.setting, &self.set.vendors) else {
+                return;
+            };
             grade
         } else {
             Grade::Proved
         };
         rule.judge(compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
         out[before..].iter_mut().for_each(|hit| hit.grade = hit.grade.min(sure));
+        self.doubt(rule, bytes, &mut out[before..]);
+    }
+
+    /// What stands in every test suite and manual is only guessed there, and so is a password that is a word.
+    fn doubt(&self, rule: &SecretRule, bytes: &[u8], hits: &mut [Hit]) {
+        for hit in hits {
+            if self.around.samples && rule.common() {
+                hit.grade = Grade::Guessed;
+                hit.note =
+                    Some("stands among tests or documentation, which are full of such samples".to_owned());
+            } else if rule.spec.chosen && judge::weak(&bytes[hit.at.0..hit.at.1]) {
+                hit.grade = hit.grade.min(Grade::Guessed);
+            }
+        }
     }
 }
 
@@ -287,12 +305,14 @@ fn right_edge(bytes: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::engine::Engine;
-    use crate::secrets::judge::Setting;
+    use crate::secrets::judge::{Around, Setting};
     use crate::testing::fill;
+
+    const CODE: Around = Around { setting: Setting::Code, samples: false };
 
     fn rules(text: &str) -> Vec<String> {
         let engine = Engine::builtin();
-        engine.secrets.hits(text.as_bytes(), Setting::Code).0.iter().map(|h| h.page.id.clone()).collect()
+        engine.secrets.hits(text.as_bytes(), CODE).0.iter().map(|h| h.page.id.clone()).collect()
     }
 
     #[test]
@@ -322,10 +342,10 @@ mod tests {
     fn near_misses_cost_no_more_than_their_share() {
         let header = ["-----", "BEGIN RSA PRIVATE KEY", "-----\n"].concat();
         let engine = Engine::builtin();
-        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), Setting::Code);
+        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), CODE);
         assert!(hits.is_empty());
         assert_eq!(dense, Some("private-key-rsa"));
-        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), Setting::Code);
+        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), CODE);
         assert_eq!(dense, None);
     }
 }

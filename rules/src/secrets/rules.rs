@@ -40,6 +40,11 @@ impl SecretRule {
         !self.spec.names.is_empty()
     }
 
+    /// Whether tests and manuals hold many that harm nobody.
+    pub(crate) fn common(&self) -> bool {
+        self.spec.generic || self.spec.chosen || self.spec.samples
+    }
+
     /// Grade before any proof.
     pub(crate) fn grade(&self) -> Grade {
         self.spec.grade.unwrap_or(if self.is_named() { Grade::Named } else { Grade::Shaped })

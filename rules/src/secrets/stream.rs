@@ -6,7 +6,7 @@ use crate::fingerprint::Subject;
 use crate::rule::Kind;
 use crate::secret::{Secret, mask};
 use crate::secrets::decode::utf16::{self, Offsets, Order};
-use crate::secrets::judge::Setting;
+use crate::secrets::judge::Around;
 use crate::secrets::matcher::{Hit, SecretSet};
 use crate::settings::entry::Lines;
 
@@ -18,7 +18,7 @@ const LEAD: usize = 1024;
 /// The state between windows of one file.
 pub struct Stream<'a> {
     set: &'a SecretSet,
-    setting: Setting,
+    around: Around,
     order: Option<Order>,
     /// Offset in the file of the window's first byte.
     base: u64,
@@ -36,8 +36,8 @@ pub struct Stream<'a> {
 const MOST: usize = 1200;
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(set: &'a SecretSet, setting: Setting) -> Stream<'a> {
-        Stream { set, setting, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None }
+    pub(crate) fn new(set: &'a SecretSet, around: Around) -> Stream<'a> {
+        Stream { set, around, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None }
     }
 
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
@@ -105,7 +105,7 @@ impl<'a> Stream<'a> {
         cx: &Cx<'_>,
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
     ) -> Vec<Finding> {
-        let (mut hits, dense) = self.set.hits(bytes, self.setting);
+        let (mut hits, dense) = self.set.hits(bytes, self.around);
         self.dense = self.dense.or(dense);
         let extra = more(bytes);
         if !extra.is_empty() {
