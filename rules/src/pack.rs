@@ -65,6 +65,12 @@ pub struct SecretSpec {
     /// The secret is a password that a person chose: words that manuals use and everybody's defaults are not secrets.
     #[serde(default)]
     pub chosen: bool,
+    /// Rules (`*` stands for anything) of which this is one part: a key's ID beside its secret is no finding of its own.
+    #[serde(default)]
+    pub part_of: Vec<String>,
+    /// Identifiers, no secrets, that stand beside it and say whose it is.
+    #[serde(default)]
+    pub beside: Vec<Beside>,
     /// Test suites and manuals are full of these (keys made for a test): among them it is only guessed.
     #[serde(default)]
     pub samples: bool,
@@ -77,6 +83,16 @@ pub struct SecretSpec {
     /// Texts in which this rule must find nothing.
     #[serde(default)]
     pub counter_examples: Vec<String>,
+}
+
+/// An identifier that is shown as evidence where it stands beside a secret.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// What it is, in words: `account`.
+    pub what: String,
+    /// The identifier.
+    pub pattern: String,
 }
 
 /// A setting rule as written.

@@ -38,6 +38,13 @@ pub(crate) struct Hit {
     pub(crate) rank: u8,
 }
 
+impl Hit {
+    /// The secret's bytes; `bytes` are those that were searched.
+    pub(crate) fn secret<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        self.decoded.as_ref().map_or(&bytes[self.at.0..self.at.1], Secret::expose)
+    }
+}
+
 impl SecretSet {
     pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
@@ -46,10 +53,16 @@ impl SecretSet {
 
     /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a
     /// rule that had more near misses than it was given time for, so that not all of them were tried.
-    pub(crate) fn hits(&self, bytes: &[u8], around: Around) -> (Vec<Hit>, Option<&str>) {
+    pub(crate) fn hits<'s, 'p>(
+        &'s self,
+        bytes: &[u8],
+        around: Around,
+        off: &'p dyn Fn(&Page) -> bool,
+    ) -> (Vec<Hit>, Option<&'s str>) {
         let mut search = Search {
             set: self,
             around,
+            off,
             left: HashMap::new(),
             allowance: EFFORT * bytes.len() + SLACK,
             dense: None,
@@ -68,16 +81,18 @@ const SLACK: usize = 256 << 10;
 const TRY: usize = 256;
 
 /// One search, with what it may still spend.
-struct Search<'s> {
+struct Search<'s, 'p> {
     set: &'s SecretSet,
     around: Around,
+    /// Rules that policy has switched off: they must not win over others.
+    off: &'p dyn Fn(&Page) -> bool,
     /// Bytes that each rule may still look at.
     left: HashMap<usize, usize>,
     allowance: usize,
     dense: Option<&'s str>,
 }
 
-impl<'s> Search<'s> {
+impl<'s> Search<'s, '_> {
     fn view(&mut self, bytes: &[u8], depth: usize) -> Vec<Hit> {
         let mut out = Vec::new();
         self.plain(bytes, &mut out);
@@ -170,7 +185,7 @@ impl<'s> Search<'s> {
         let shown = rule.spec.shown.unwrap_or(anchor);
         let before = out.len();
         rule.judge(compiled, bytes, (secret.start, secret.end), shown, out);
-        self.doubt(rule, bytes, &mut out[before..]);
+        self.doubt(rule, bytes, before, out);
     }
 
     fn named(&mut self, index: usize, bytes: &[u8], value: &Value, out: &mut Vec<Hit>) {
@@ -200,12 +215,15 @@ impl<'s> Search<'s> {
         };
         rule.judge(compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
         out[before..].iter_mut().for_each(|hit| hit.grade = hit.grade.min(sure));
-        self.doubt(rule, bytes, &mut out[before..]);
+        self.doubt(rule, bytes, before, out);
     }
 
     /// What stands in every test suite and manual is only guessed there, and so is a password that is a word.
-    fn doubt(&self, rule: &SecretRule, bytes: &[u8], hits: &mut [Hit]) {
-        for hit in hits {
+    fn doubt(&self, rule: &SecretRule, bytes: &[u8], before: usize, out: &mut Vec<Hit>) {
+        if out.len() > before && (self.off)(&rule.page) {
+            out.truncate(before);
+        }
+        for hit in &mut out[before..] {
             if self.around.samples && rule.common() {
                 hit.grade = Grade::Guessed;
                 hit.note =
@@ -312,7 +330,7 @@ mod tests {
 
     fn rules(text: &str) -> Vec<String> {
         let engine = Engine::builtin();
-        engine.secrets.hits(text.as_bytes(), CODE).0.iter().map(|h| h.page.id.clone()).collect()
+        engine.secrets.hits(text.as_bytes(), CODE, &|_| false).0.iter().map(|h| h.page.id.clone()).collect()
     }
 
     #[test]
@@ -342,10 +360,10 @@ mod tests {
     fn near_misses_cost_no_more_than_their_share() {
         let header = ["-----", "BEGIN RSA PRIVATE KEY", "-----\n"].concat();
         let engine = Engine::builtin();
-        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), CODE);
+        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), CODE, &|_| false);
         assert!(hits.is_empty());
         assert_eq!(dense, Some("private-key-rsa"));
-        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), CODE);
+        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), CODE, &|_| false);
         assert_eq!(dense, None);
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod allow;
 pub(crate) mod checksum;
 pub(crate) mod chosen;
+pub(crate) mod companion;
 pub(crate) mod decode;
 pub(crate) mod entropy;
 pub(crate) mod judge;

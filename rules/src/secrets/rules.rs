@@ -27,6 +27,8 @@ pub(crate) struct Compiled {
     /// Longest possible match, bounded by [`LONGEST`].
     pub(crate) reach: usize,
     pub(crate) allow: Vec<Regex>,
+    /// What it is, and the identifier.
+    pub(crate) beside: Vec<(String, Regex)>,
 }
 
 impl SecretRule {
@@ -79,7 +81,16 @@ impl SecretRule {
         let regex = build(source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
         let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").unwrap_or(0);
         let allow = self.spec.allow.iter().map(|a| build(a, 0).map_err(|e| format!("field `allow`: {e}")));
-        Ok(Compiled { regex, group, reach: longest, allow: allow.collect::<Result<_, _>>()? })
+        let beside = self.spec.beside.iter().map(|b| {
+            build(&b.pattern, 0).map(|r| (b.what.clone(), r)).map_err(|e| format!("field `beside`: {e}"))
+        });
+        Ok(Compiled {
+            regex,
+            group,
+            reach: longest,
+            allow: allow.collect::<Result<_, _>>()?,
+            beside: beside.collect::<Result<_, _>>()?,
+        })
     }
 }
 

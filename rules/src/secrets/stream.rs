@@ -4,11 +4,13 @@ use crate::cx::Cx;
 use crate::finding::{Finding, Location, Problem};
 use crate::fingerprint::Subject;
 use crate::rule::Kind;
-use crate::secret::{Secret, mask};
+use crate::secret::{identity, mask};
+use crate::secrets::companion;
 use crate::secrets::decode::utf16::{self, Offsets, Order};
 use crate::secrets::judge::Around;
 use crate::secrets::matcher::{Hit, SecretSet};
 use crate::settings::entry::Lines;
+use std::sync::Arc;
 
 /// Bytes at the end of a window that are judged with the next one, so that nothing is cut in two.
 pub const CARRY: usize = 64 * 1024;
@@ -105,7 +107,7 @@ impl<'a> Stream<'a> {
         cx: &Cx<'_>,
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
     ) -> Vec<Finding> {
-        let (mut hits, dense) = self.set.hits(bytes, self.around);
+        let (mut hits, dense) = self.set.hits(bytes, self.around, &|page| cx.switched_off(page));
         self.dense = self.dense.or(dense);
         let extra = more(bytes);
         if !extra.is_empty() {
@@ -116,7 +118,8 @@ impl<'a> Stream<'a> {
         let mut found = Vec::new();
         // Many secrets may come out of one encoded stretch: its line is looked at once.
         let mut quiet = ((0, 0), false);
-        for hit in hits {
+        let owners = companion::owners(&hits, &self.set.rules);
+        for (index, hit) in hits.iter().enumerate() {
             if found.len() > MOST {
                 break;
             }
@@ -139,25 +142,28 @@ impl<'a> Stream<'a> {
             let end = file(hit.at.1);
             let span = hit.decoded.is_none().then_some((self.base + start as u64, self.base + end as u64));
             let at = Location { line: self.line + line - 1, column: column as u64, span };
-            found.push(finding(hit, bytes, at, cx));
+            let main = owners[index].unwrap_or(index);
+            let beside = companion::note(&hits, &owners, main, bytes, &self.set.rules);
+            found.push(finding(&hits[main], bytes, at, beside, cx));
         }
         found
     }
 }
 
-fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
-    let secret = hit.decoded.as_ref().map_or(&bytes[hit.at.0..hit.at.1], Secret::expose);
+fn finding(hit: &Hit, bytes: &[u8], at: Location, beside: Option<String>, cx: &Cx<'_>) -> Finding {
+    let secret = hit.secret(bytes);
+    let notes: Vec<String> = hit.note.iter().cloned().chain(beside).collect();
     Finding {
-        id: cx.ids.id(&Subject::Secret(secret)),
+        id: identity(secret, |same| cx.ids.id(&Subject::Secret(same))),
         kind: Kind::Secret,
         severity: hit.page.severity,
         grade: Some(hit.grade),
         preview: mask(secret, hit.shown),
-        note: hit.note,
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
         key: String::new(),
         path: None,
         inside: None,
         at,
-        page: hit.page,
+        page: Arc::clone(&hit.page),
     }
 }
