@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::cli::Baseline as Asked;
-use crate::exit::{self, Exit};
+use crate::exit::{self, Exit, usage};
 use crate::render::text::Source;
 use crate::render::{coverage, words};
 use lapwing_agent::record::Reason;
@@ -42,7 +42,10 @@ pub(super) fn run(session: &mut Session, asked: &Asked) -> anyhow::Result<Exit> 
         return Ok(Exit::Incomplete);
     }
     let new = Baseline { entries: doc.summary.entries.clone(), ..old };
-    write(&asked.output, &new.text()).map_err(|e| anyhow::anyhow!("{file} cannot be written: {e}"))?;
+    write(&asked.output, &new.text()).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => usage(format!("{file} cannot be written: there is no such directory")),
+        kind => anyhow::anyhow!("{file} cannot be written: {kind}"),
+    })?;
     let answer = Answer {
         file,
         entries: new.entries.len(),
