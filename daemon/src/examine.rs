@@ -1,5 +1,6 @@
 //! The agent's front door: examine a home or some paths, and answer what is known.
 
+use crate::baseline;
 use crate::config::Config;
 use crate::document::{self, Frame};
 use crate::home::Home;
@@ -12,12 +13,13 @@ use crate::progress::Watch;
 use crate::record::{Document, Reason, Record, State, Summary};
 use crate::sweep::{self, Done, Scope};
 use crate::text;
+use lapwing_rules::baseline::Baseline;
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::ignore::IgnoreFile;
 use lapwing_rules::pack::{PackError, Packs};
 use lapwing_rules::place::Paths;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +35,10 @@ pub struct Request {
     pub jobs: usize,
     /// Today, `YYYY-MM-DD`, where the user is: ignores in files end with a day.
     pub today: String,
+    /// What was there already, and is left out.
+    pub baseline: Option<Baseline>,
+    /// What standard input (`-` among the paths of [`scan`]) is called.
+    pub stdin: Option<PathBuf>,
 }
 
 /// Why nothing at all could be examined or answered.
@@ -52,6 +58,14 @@ pub enum Error {
         /// The file.
         path: String,
         /// One line, with what to do.
+        why: String,
+    },
+    /// A baseline cannot be used.
+    #[error("the baseline {path} {why}")]
+    Baseline {
+        /// The file.
+        path: String,
+        /// One line.
         why: String,
     },
     /// No finding has this id.
@@ -114,7 +128,12 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     let root = enter(home.root())?;
     let setup = Setup::new(request, config);
     let mut memory = Memory::open(home, &version(config));
-    let scope = setup.scope(request, config, watch, memory.remembered());
+    let mut remembered = memory.remembered();
+    if request.baseline.is_some() {
+        // What the ledger knows of a finding does not tell whether a baseline has it: its file is read again.
+        remembered.values_mut().for_each(|again| *again = true);
+    }
+    let scope = setup.scope(request, config, watch, remembered);
     let (places, dealt) = sweep::places(&scope);
     let mut total = Done::default();
     let indexes = memory.indexes(request.jobs);
@@ -143,7 +162,7 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     Ok(setup.document(&seen, &lives, total, request, begun))
 }
 
-/// Examines files and directories; remembers nothing.
+/// Examines files and directories, and standard input for `-`; remembers nothing.
 ///
 /// # Errors
 /// When a path is not there.
@@ -153,6 +172,11 @@ pub fn scan(request: &Request, paths: &[PathBuf], config: &Config, watch: &Watch
     let scope = setup.scope(request, config, watch, HashMap::new());
     let mut total = Done::default();
     for path in paths {
+        if path.as_os_str() == "-" {
+            total.ignores.extend(request.stdin.as_deref().map(sweep::ignores_above).unwrap_or_default());
+            total.add(sweep::input(&scope, request.stdin.as_deref()));
+            continue;
+        }
         rustix::fs::stat(path).map_err(|e| Error::Path {
             path: path.display().to_string(),
             why: std::io::Error::from(e).to_string(),
@@ -189,7 +213,8 @@ impl Setup {
         let (engine, errors) = engine(config);
         let trouble = Trouble::default();
         let (state, shared) = (request.home.state().to_owned(), Arc::clone(&trouble));
-        let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared))
+            .marking(request.baseline.as_ref().map(|b| b.salt));
         Setup { engine, errors, ids, trouble, machine: Machine::new(&request.home) }
     }
 
@@ -236,8 +261,14 @@ impl Setup {
         }
         let mut records = Frame::new(&self.engine, lives, text::now()).records(seen);
         let (ignored, unused_ignores) = document::silence(&mut records, &total.ignores, &request.today);
+        let (entries, baselined) = match &request.baseline {
+            Some(baseline) => baseline::apply(baseline, &mut records, &self.ids.marks(), request.jobs),
+            None => (BTreeSet::new(), 0),
+        };
         let summary = Summary {
             ignored,
+            baselined,
+            entries,
             unused_ignores,
             silenced: total.silenced,
             files: total.files,

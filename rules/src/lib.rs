@@ -15,6 +15,7 @@
 //! | [`settings`] | readers (one format a file) and predicates |
 //! | `checks/` | rules that need code, one file each |
 //! | `keys/` | private keys by content |
+//! | [`baseline`] | which findings were there already |
 //! | [`engine`] | which rules judge a target |
 //! | [`testing`] | examples made at test time, and every rule's own tests |
 //!
@@ -24,6 +25,7 @@
 //! 2. Nothing here fails: bad input costs a problem, never the rest.
 //! 3. Time is linear in the input and memory does not grow with a file searched in windows.
 
+pub mod baseline;
 mod checks;
 pub mod cx;
 pub mod engine;

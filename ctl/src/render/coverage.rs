@@ -118,6 +118,9 @@ pub(crate) fn ignores(out: &mut dyn Write, summary: &Summary, view: &View) -> io
     if summary.silenced > 0 {
         parts.push(format!("{} silenced by a marker in the file", words::number(summary.silenced)));
     }
+    if summary.baselined > 0 {
+        parts.push(format!("{} left out because of the baseline", words::number(summary.baselined)));
+    }
     if !parts.is_empty() {
         writeln!(out)?;
         wrap(out, "", &format!("{}.", parts.join(", ")), view.width)?;
