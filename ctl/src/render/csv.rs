@@ -4,9 +4,9 @@ use super::words::clean;
 use lapwing_agent::record::{Document, Record, Sighting, State};
 use std::io::{self, Write};
 
-const HEADER: [&str; 15] = [
-    "id", "rule", "kind", "severity", "grade", "title", "preview", "note", "path", "line", "column", "state",
-    "advice", "command", "revoke",
+const HEADER: [&str; 16] = [
+    "id", "rule", "kind", "severity", "grade", "title", "preview", "note", "path", "inside", "line",
+    "column", "state", "advice", "command", "revoke",
 ];
 
 /// Prints a document.
@@ -22,7 +22,7 @@ pub(crate) fn document(out: &mut dyn Write, doc: &Document) -> io::Result<()> {
     Ok(())
 }
 
-fn cells(record: &Record, at: Option<&Sighting>) -> [String; 15] {
+fn cells(record: &Record, at: Option<&Sighting>) -> [String; 16] {
     let number = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
     let some = |text: &Option<String>| text.clone().unwrap_or_default();
     let state = match &record.state {
@@ -40,6 +40,7 @@ fn cells(record: &Record, at: Option<&Sighting>) -> [String; 15] {
         record.preview.clone(),
         some(&record.note),
         at.map_or_else(String::new, |at| at.path.clone()),
+        at.and_then(|at| at.inside.clone()).unwrap_or_default(),
         number(at.and_then(|at| at.line)),
         number(at.and_then(|at| at.column)),
         state.to_owned(),

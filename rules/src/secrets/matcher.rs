@@ -10,7 +10,7 @@ use crate::secrets::entropy::shannon;
 use crate::secrets::judge::{self, Around};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting};
-use crate::secrets::rules::{Compiled, SecretRule};
+use crate::secrets::rules::{Compiled, FAR, SecretRule};
 use regex_automata::{Anchored, Input};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -74,10 +74,11 @@ impl SecretSet {
 
 /// Bytes that one rule's expression may look at, for each byte that is searched: hits of ordinary files stay far below
 /// this, and only input made of near misses reaches it.
-const EFFORT: usize = 24;
+const EFFORT: usize = 10;
 /// The same, for small inputs.
 const SLACK: usize = 256 << 10;
-/// What a failed try at one place costs at most: it mostly gives up after a few bytes, however far it might have looked.
+/// What a failed try at one place costs at most where the expression does not look far: it mostly gives up after a few
+/// bytes.
 const TRY: usize = 256;
 
 /// One search, with what it may still spend.
@@ -165,7 +166,7 @@ impl<'s> Search<'s, '_> {
         let half = compiled.regex.search_half(&input);
         let looked = match half {
             Some(end) => end.offset() - from,
-            None if anchored.is_anchored() => (to - from).min(TRY),
+            None if anchored.is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
             None => to - from,
         };
         self.spend(index, looked);

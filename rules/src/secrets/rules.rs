@@ -120,7 +120,7 @@ fn syntax_config() -> syntax::Config {
 }
 
 /// Bytes from which a search pays for a lazy DFA.
-const FAR: usize = 256;
+pub(crate) const FAR: usize = 256;
 /// Memory of one lazy DFA on one thread.
 const CACHE: usize = 128 << 10;
 
