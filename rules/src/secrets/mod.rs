@@ -5,6 +5,7 @@ pub(crate) mod checksum;
 pub(crate) mod chosen;
 pub(crate) mod decode;
 pub(crate) mod entropy;
+pub(crate) mod foreign;
 pub(crate) mod judge;
 pub(crate) mod matcher;
 pub(crate) mod named;
