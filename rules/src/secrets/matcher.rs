@@ -7,6 +7,7 @@ use crate::secrets::checksum::Proof;
 use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
+use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Setting};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 pub(crate) struct SecretSet {
     pub(crate) rules: Vec<SecretRule>,
     prefilter: Prefilter,
+    /// Rules of other tools, which are searched for in their own way.
+    pub(crate) foreign: ForeignSet,
 }
 
 /// A secret in a view.
@@ -37,9 +40,9 @@ pub(crate) struct Hit {
 }
 
 impl SecretSet {
-    pub(crate) fn new(rules: Vec<SecretRule>) -> SecretSet {
+    pub(crate) fn new(rules: Vec<SecretRule>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        SecretSet { rules, prefilter }
+        SecretSet { rules, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
     /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a

@@ -30,14 +30,17 @@ pub struct Stream<'a> {
     pub silenced: u64,
     /// A rule that had more near misses than there was time for: not all of them were tried.
     dense: Option<&'a str>,
+    /// The file's path, where a rule of another tool may ask for it.
+    path: String,
 }
 
 /// Most findings of one window: whoever needs more than a thousand of one file is told that there are more.
 const MOST: usize = 1200;
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(set: &'a SecretSet, setting: Setting) -> Stream<'a> {
-        Stream { set, setting, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None }
+    pub(crate) fn new(set: &'a SecretSet, setting: Setting, path: &str) -> Stream<'a> {
+        let path = if set.foreign.rules.is_empty() { String::new() } else { path.to_owned() };
+        Stream { set, setting, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None, path }
     }
 
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
@@ -106,8 +109,10 @@ impl<'a> Stream<'a> {
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
     ) -> Vec<Finding> {
         let (mut hits, dense) = self.set.hits(bytes, self.setting);
-        self.dense = self.dense.or(dense);
-        let extra = more(bytes);
+        let (foreign, dense_foreign) = self.set.foreign.hits(bytes, &self.path);
+        self.dense = self.dense.or(dense).or(dense_foreign);
+        let mut extra = more(bytes);
+        extra.extend(foreign);
         if !extra.is_empty() {
             hits.extend(extra);
             hits = crate::secrets::matcher::settle(hits);
