@@ -86,12 +86,15 @@ pub fn engine(config: &Config) -> (Engine, Vec<PackError>) {
     Engine::new(packs)
 }
 
-/// The user's packs: files, and every `*.toml` of directories.
+/// Extensions of rule files: our own, and those of other tools.
+pub const PACKS: [&str; 3] = ["toml", "yaml", "yml"];
+
+/// The user's packs: files, and every file of directories that is called like one.
 fn own_packs(config: &Config) -> Vec<(PathBuf, Result<String, String>)> {
     let mut paths = Vec::new();
     for path in &config.scan.packs {
         let mut below = files::list(path).unwrap_or_else(|| vec![path.clone()]);
-        below.retain(|p| p == path || p.extension().is_some_and(|e| e == "toml"));
+        below.retain(|p| p == path || p.extension().is_some_and(|e| PACKS.iter().any(|pack| e == *pack)));
         below.sort();
         paths.extend(below);
     }
@@ -228,6 +231,12 @@ impl Setup {
         for error in &self.errors {
             total.note(Reason::BadRule, &error.file, Some(text::line(&error.to_string())));
         }
+        if let Some(bad) = total.missed.get_mut(&Reason::BadRule) {
+            bad.paths.dedup();
+        }
+        // A gap tells of the first alone; people get all of them.
+        let told = self.errors.iter().skip(1).chain(self.engine.notes());
+        total.notes.extend(told.map(|e| text::line(&e.to_string())));
         let unusable = |f: &IgnoreFile| {
             f.problems.iter().map(|p| (f.path.clone(), format!("{}: {p}", f.path))).collect::<Vec<_>>()
         };
