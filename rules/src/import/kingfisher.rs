@@ -76,6 +76,14 @@ fn one(reading: &mut Reading<'_>, mut table: Table) -> Option<ForeignRule> {
             return None;
         }
     };
+    let path = match reading.text(rule, &mut table, "path").map(|path| reading.build(&path, Dialect::Rust)) {
+        None => None,
+        Some(Ok(path)) => Some(path.regex),
+        Some(Err(why)) => {
+            reading.error(rule, format!("field `path`: {why}; the rule is not used"));
+            return None;
+        }
+    };
     let (groups, named) = groups(&built.regex);
     let needles = Needles::of(&built.hir, Some(secret(&groups)));
     let confidence = reading.text(rule, &mut table, "confidence").unwrap_or_default();
@@ -100,7 +108,7 @@ fn one(reading: &mut Reading<'_>, mut table: Table) -> Option<ForeignRule> {
         groups,
         grade,
         keywords: Vec::new(),
-        path: None,
+        path,
         allow: Vec::new(),
         near: Vec::new(),
     };
