@@ -98,8 +98,7 @@ fn own_packs(config: &Config) -> Vec<(PathBuf, Result<String, String>)> {
         below.sort();
         paths.extend(below);
     }
-    let read =
-        |p: &Path| files::read_config(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
+    let read = |p: &Path| files::read_rules(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
     let with_text = |path: PathBuf| {
         let text = read(&path);
         (path, text)
