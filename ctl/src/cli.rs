@@ -39,6 +39,9 @@ pub(crate) struct Global {
     /// When to colour severities
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+    /// More rules, for this run: a pack of yours, gitleaks or betterleaks TOML, kingfisher or noseyparker YAML
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) rules: Vec<PathBuf>,
     /// Worker threads [default: as many as there are processors, at most 8]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: Option<u16>,
@@ -208,9 +211,9 @@ pub(crate) enum Rules {
         #[arg(long, value_parser = kind())]
         kind: Option<Kind>,
     },
-    /// Run the examples of your own rule packs
+    /// Run the examples of rule files, and say what of them is not used
     Check {
-        /// TOML files, or directories of them
+        /// Files (your own, or another tool's), or directories of them
         #[arg(required = true, value_hint = ValueHint::AnyPath)]
         files: Vec<PathBuf>,
     },

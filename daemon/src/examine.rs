@@ -100,17 +100,19 @@ pub fn engine(config: &Config) -> (Engine, Vec<PackError>) {
     Engine::new(packs)
 }
 
-/// The user's packs: files, and every `*.toml` of directories.
+/// Extensions of rule files: our own, and those of other tools.
+pub const PACKS: [&str; 3] = ["toml", "yaml", "yml"];
+
+/// The user's packs: files, and every file of directories that is called like one.
 fn own_packs(config: &Config) -> Vec<(PathBuf, Result<String, String>)> {
     let mut paths = Vec::new();
     for path in &config.scan.packs {
         let mut below = files::list(path).unwrap_or_else(|| vec![path.clone()]);
-        below.retain(|p| p == path || p.extension().is_some_and(|e| e == "toml"));
+        below.retain(|p| p == path || p.extension().is_some_and(|e| PACKS.iter().any(|pack| e == *pack)));
         below.sort();
         paths.extend(below);
     }
-    let read =
-        |p: &Path| files::read_config(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
+    let read = |p: &Path| files::read_rules(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
     let with_text = |path: PathBuf| {
         let text = read(&path);
         (path, text)
@@ -253,6 +255,12 @@ impl Setup {
         for error in &self.errors {
             total.note(Reason::BadRule, &error.file, Some(text::line(&error.to_string())));
         }
+        if let Some(bad) = total.missed.get_mut(&Reason::BadRule) {
+            bad.paths.dedup();
+        }
+        // A gap tells of the first alone; people get all of them.
+        let told = self.errors.iter().skip(1).chain(self.engine.notes());
+        total.notes.extend(told.map(|e| text::line(&e.to_string())));
         let unusable = |f: &IgnoreFile| {
             f.problems.iter().map(|p| (f.path.clone(), format!("{}: {p}", f.path))).collect::<Vec<_>>()
         };

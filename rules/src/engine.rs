@@ -26,6 +26,7 @@ use std::sync::Arc;
 /// All rules and places, compiled.
 pub struct Engine {
     pub(crate) secrets: SecretSet,
+    notes: Vec<PackError>,
     settings: Vec<SettingRule>,
     checks: Vec<(Arc<Page>, &'static Check)>,
     places: Places,
@@ -51,7 +52,8 @@ impl Engine {
             .map(|(page, spec)| SettingRule { page: Arc::new(page), spec })
             .collect();
         let engine = Engine {
-            secrets: SecretSet::new(secrets, packs.vendors),
+            secrets: SecretSet::new(secrets, packs.vendors, packs.foreign),
+            notes: packs.notes,
             settings,
             checks: checks::ALL.iter().map(|(_, check)| (Arc::new(check.page()), *check)).collect(),
             places: Places::new(packs.places),
@@ -63,6 +65,12 @@ impl Engine {
     #[must_use]
     pub fn builtin() -> Engine {
         Engine::new(Packs::builtin()).0
+    }
+
+    /// What rules of other tools ask for and is not used, where nothing is missed by that.
+    #[must_use]
+    pub fn notes(&self) -> &[PackError] {
+        &self.notes
     }
 
     /// All places.
@@ -81,9 +89,12 @@ impl Engine {
             .iter()
             .flat_map(|p| &p.secrets)
             .map(|(page, _)| (Kind::Secret, Arc::clone(page)));
+        let foreign = &self.secrets.foreign.rules;
+        let foreign = foreign.iter().filter(|r| !r.silent).map(|r| (Kind::Secret, Arc::clone(&r.page)));
         let settings = self.settings.iter().map(|r| (Kind::Setting, Arc::clone(&r.page)));
         let checks = self.checks.iter().map(|(page, _)| (Kind::Check, Arc::clone(page)));
-        let mut pages: Vec<_> = secrets.chain(at_places).chain(settings).chain(checks).collect();
+        let mut pages: Vec<_> =
+            secrets.chain(foreign).chain(at_places).chain(settings).chain(checks).collect();
         pages.sort_by(|a, b| a.1.id.cmp(&b.1.id));
         // A secret that several places give away has one page.
         pages.dedup_by(|a, b| Arc::ptr_eq(&a.1, &b.1));
@@ -178,10 +189,8 @@ impl Engine {
     /// Searches a file window by window, for secrets only.
     #[must_use]
     pub fn stream(&self, path: &str, place: Option<&Place>) -> Stream<'_> {
-        Stream::new(
-            &self.secrets,
-            Around { setting: setting_of(path, place), samples: place.is_none() && samples(path) },
-        )
+        let samples = place.is_none() && samples(path);
+        Stream::new(&self.secrets, Around { setting: setting_of(path, place), samples }, path)
     }
 
     fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {

@@ -10,6 +10,7 @@
 //! | `packs/{secrets,settings,places}/*.toml` | the rules and places that are data |
 //! | [`rule`], [`finding`], [`fingerprint`], [`secret`] | the words of the field |
 //! | [`pack`] | TOML to rules; every error names file, rule and field |
+//! | `import/` | rule files of other tools |
 //! | [`place`] | what a path is |
 //! | `secrets/` | prefilter → match → judge → grade; decoders; checksums |
 //! | [`settings`] | readers (one format a file) and predicates |
@@ -33,6 +34,7 @@ pub mod facts;
 pub mod finding;
 pub mod fingerprint;
 pub mod ignore;
+mod import;
 mod keys;
 pub mod pack;
 pub mod place;

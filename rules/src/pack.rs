@@ -1,12 +1,15 @@
 //! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`, `[[place]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
+use crate::import::{Imported, gitleaks, kingfisher};
 use crate::rule::{self, Grade, Page};
+use crate::secrets::foreign::ForeignRule;
 use crate::settings::part::Part;
 use crate::settings::predicate::Predicate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use toml::{Table, Value};
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
@@ -206,6 +209,10 @@ pub struct Packs {
     pub vendors: Vec<String>,
     /// Rules that could not be used.
     pub errors: Vec<PackError>,
+    /// Rules of other tools.
+    pub(crate) foreign: Vec<ForeignRule>,
+    /// What rules of other tools ask for and is not used, where nothing is missed by that.
+    pub notes: Vec<PackError>,
 }
 
 /// Fields that belong to the page, whatever the rule's kind.
@@ -231,9 +238,17 @@ impl Packs {
         self.drop_twins(name);
     }
 
+    /// How many rules of other tools there are.
+    #[must_use]
+    pub fn imported(&self) -> usize {
+        self.foreign.iter().filter(|rule| !rule.silent).count()
+    }
+
     fn read(&mut self, name: &str, text: &str) {
         let mut file = match text.parse::<Table>() {
+            Ok(table) if gitleaks::is(&table) => return self.import(gitleaks::read(name, table)),
             Ok(table) => table,
+            Err(_) if kingfisher::is(name, text) => return self.import(kingfisher::read(name, text)),
             Err(e) => {
                 let why = format!("not valid TOML: {}", e.to_string().trim_end().replace('\n', "\n  "));
                 return self.errors.push(PackError { file: name.to_owned(), rule: None, why });
@@ -269,6 +284,47 @@ impl Packs {
             );
             self.errors.push(PackError { file: name.to_owned(), rule: None, why });
         }
+    }
+
+    /// Takes rules of another tool. One whose id is taken is told apart by a prefix; its file's other rules follow.
+    fn import(&mut self, imported: Imported) {
+        let checks = crate::checks::ALL.iter().map(|(_, check)| check.id.to_owned());
+        let mut taken: BTreeSet<String> = self.pages().map(|page| page.id.clone()).chain(checks).collect();
+        let mut renamed = BTreeMap::new();
+        let from = self.foreign.len();
+        // Ids of many twins: the number that the next one tries first.
+        let mut next: BTreeMap<String, usize> = BTreeMap::new();
+        for mut rule in imported.rules {
+            let id = rule.page.id.clone();
+            let number = next.entry(id.clone()).or_insert(0);
+            let free = loop {
+                let form = match *number {
+                    0 => id.clone(),
+                    1 => format!("imported.{id}"),
+                    n => format!("imported.{id}.{n}"),
+                };
+                *number += 1;
+                if taken.insert(form.clone()) {
+                    break form;
+                }
+            };
+            Arc::make_mut(&mut rule.page).id.clone_from(&free);
+            renamed.entry(id).or_insert(free);
+            self.foreign.push(rule);
+        }
+        for near in self.foreign[from..].iter_mut().flat_map(|rule| &mut rule.near) {
+            if let Some(now) = renamed.get(&near.rule) {
+                near.rule.clone_from(now);
+            }
+        }
+        self.errors.extend(imported.errors);
+        self.notes.extend(imported.notes);
+    }
+
+    fn pages(&self) -> impl Iterator<Item = &Page> {
+        let at_places = self.places.iter().flat_map(|(_, secrets)| secrets).map(|(page, _)| page);
+        let own = self.secrets.iter().map(|(page, _)| page).chain(self.settings.iter().map(|(page, _)| page));
+        own.chain(at_places).chain(self.foreign.iter().map(|rule| rule.page.as_ref()))
     }
 
     /// A second rule of the same id is an error: an ignore or a policy could not tell them apart.

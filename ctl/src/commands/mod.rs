@@ -111,9 +111,17 @@ impl Session {
         }
     }
 
-    /// The configuration in force.
+    /// The configuration in force, with the rules of the command line.
     fn config(&self) -> anyhow::Result<Loaded> {
-        Ok(config::load()?)
+        let mut loaded = config::load()?;
+        for file in &self.global.rules {
+            if !file.exists() {
+                let name = words::clean(&file.display().to_string());
+                return Err(usage(format!("--rules {name}: there is no such file")));
+            }
+            loaded.config.scan.packs.push(file.clone());
+        }
+        Ok(loaded)
     }
 
     /// The rules in force. Those that cannot be used are told of on standard error.

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// Largest configuration file of our own.
 const CONFIG: u64 = 1 << 20;
+/// Largest file of rules: other tools' collections come as one.
+const RULES: u64 = 8 << 20;
 /// Largest file that a rule may ask for.
 const SMALL: u64 = 4 << 20;
 
@@ -203,8 +205,16 @@ pub(crate) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, String> {
 
 /// A configuration file of our own, `None` when there is none. Links are followed: administrators use them.
 pub(crate) fn read_config(path: &Path) -> Result<Option<String>, String> {
-    let Some(bytes) = read_regular(path, CONFIG)? else { return Ok(None) };
-    String::from_utf8(bytes).map(Some).map_err(|_| "is not UTF-8".to_owned())
+    text(read_regular(path, CONFIG)?)
+}
+
+/// A file of rules that somebody has named, `None` when there is none. Links are followed.
+pub(crate) fn read_rules(path: &Path) -> Result<Option<String>, String> {
+    text(read_regular(path, RULES)?)
+}
+
+fn text(bytes: Option<Vec<u8>>) -> Result<Option<String>, String> {
+    bytes.map(String::from_utf8).transpose().map_err(|_| "is not UTF-8".to_owned())
 }
 
 fn read_regular(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, String> {

@@ -7,6 +7,7 @@ use crate::secrets::checksum::Proof;
 use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
+use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting};
@@ -21,6 +22,8 @@ pub(crate) struct SecretSet {
     /// Vendors whose own rules know their tokens, see [`judge::generic`].
     vendors: Vec<String>,
     prefilter: Prefilter,
+    /// Rules of other tools, which are searched for in their own way.
+    pub(crate) foreign: ForeignSet,
 }
 
 /// A secret in a view.
@@ -46,9 +49,9 @@ impl Hit {
 }
 
 impl SecretSet {
-    pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>) -> SecretSet {
+    pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        SecretSet { rules, vendors, prefilter }
+        SecretSet { rules, vendors, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
     /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a

@@ -6,6 +6,7 @@ pub(crate) mod chosen;
 pub(crate) mod companion;
 pub(crate) mod decode;
 pub(crate) mod entropy;
+pub(crate) mod foreign;
 pub(crate) mod judge;
 pub(crate) mod matcher;
 pub(crate) mod named;

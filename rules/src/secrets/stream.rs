@@ -3,7 +3,7 @@
 use crate::cx::Cx;
 use crate::finding::{Finding, Location, Problem};
 use crate::fingerprint::Subject;
-use crate::rule::Kind;
+use crate::rule::{Kind, Page};
 use crate::secret::{identity, mask};
 use crate::secrets::companion;
 use crate::secrets::decode::utf16::{self, Offsets, Order};
@@ -32,14 +32,17 @@ pub struct Stream<'a> {
     pub silenced: u64,
     /// A rule that had more near misses than there was time for: not all of them were tried.
     dense: Option<&'a str>,
+    /// The file's path, where a rule of another tool may ask for it.
+    path: String,
 }
 
 /// Most findings of one window: whoever needs more than a thousand of one file is told that there are more.
 const MOST: usize = 1200;
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(set: &'a SecretSet, around: Around) -> Stream<'a> {
-        Stream { set, around, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None }
+    pub(crate) fn new(set: &'a SecretSet, around: Around, path: &str) -> Stream<'a> {
+        let path = if set.foreign.rules.is_empty() { String::new() } else { path.to_owned() };
+        Stream { set, around, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None, path }
     }
 
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
@@ -107,9 +110,13 @@ impl<'a> Stream<'a> {
         cx: &Cx<'_>,
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
     ) -> Vec<Finding> {
-        let (mut hits, dense) = self.set.hits(bytes, self.around, &|page| cx.switched_off(page));
-        self.dense = self.dense.or(dense);
-        let extra = more(bytes);
+        let off = |page: &Page| cx.switched_off(page);
+        let (mut hits, dense) = self.set.hits(bytes, self.around, &off);
+        let (foreign, dense_foreign) = self.set.foreign.hits(bytes, &self.path);
+        self.dense = self.dense.or(dense).or(dense_foreign);
+        let mut extra = more(bytes);
+        extra.extend(foreign);
+        extra.retain(|hit| !off(&hit.page));
         if !extra.is_empty() {
             hits.extend(extra);
             hits = crate::secrets::matcher::settle(hits);
