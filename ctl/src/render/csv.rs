@@ -90,7 +90,7 @@ mod tests {
         let start =
             "F-7K3Q2MAB,github-pat,secret,critical,proved,GitHub personal access token (classic),ghp_…3kQ,,";
         assert!(
-            rows[1].starts_with(&format!("{start}~/.bash_history,14,21,open,\"Revoke it, then")),
+            rows[1].starts_with(&format!("{start}~/.bash_history,,14,21,open,\"Revoke it, then")),
             "{}",
             rows[1]
         );
