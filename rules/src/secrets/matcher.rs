@@ -68,6 +68,7 @@ impl SecretSet {
             off,
             left: HashMap::new(),
             allowance: EFFORT * bytes.len() + SLACK,
+            total: TOTAL * bytes.len() + SLACK,
             dense: None,
         };
         let hits = search.view(bytes, 0);
@@ -77,7 +78,9 @@ impl SecretSet {
 
 /// Bytes that one rule's expression may look at, for each byte that is searched: hits of ordinary files stay far below
 /// this, and only input made of near misses reaches it.
-const EFFORT: usize = 10;
+const EFFORT: usize = 6;
+/// The same, for all rules together.
+const TOTAL: usize = 8;
 /// The same, for small inputs.
 const SLACK: usize = 256 << 10;
 /// What a failed try at one place costs at most where the expression does not look far: it mostly gives up after a few
@@ -93,6 +96,8 @@ struct Search<'s, 'p> {
     /// Bytes that each rule may still look at.
     left: HashMap<usize, usize>,
     allowance: usize,
+    /// Bytes that all rules together may still look at.
+    total: usize,
     dense: Option<&'s str>,
 }
 
@@ -140,7 +145,7 @@ impl<'s> Search<'s, '_> {
 
     /// Whether a rule may still look at anything.
     fn may(&mut self, rule: usize) -> bool {
-        let left = *self.left.entry(rule).or_insert(self.allowance);
+        let left = self.total.min(*self.left.entry(rule).or_insert(self.allowance));
         if left == 0 {
             self.dense = Some(&self.set.rules[rule].page.id);
         }
@@ -149,6 +154,7 @@ impl<'s> Search<'s, '_> {
 
     /// Takes down what a rule has looked at.
     fn spend(&mut self, rule: usize, bytes: usize) {
+        self.total = self.total.saturating_sub(bytes);
         if let Some(left) = self.left.get_mut(&rule) {
             *left = left.saturating_sub(bytes);
         }
