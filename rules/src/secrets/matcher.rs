@@ -3,7 +3,7 @@
 use crate::rule::{Grade, Page};
 use crate::secret::Secret;
 use crate::secrets::allow;
-use crate::secrets::checksum::Proof;
+use crate::secrets::checksum::{Evidence, Proof, Seen, Worth};
 use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
@@ -25,7 +25,10 @@ pub(crate) struct SecretSet {
 pub(crate) struct Hit {
     pub(crate) page: Arc<Page>,
     pub(crate) grade: Grade,
+    /// Evidence in words.
     pub(crate) note: Option<String>,
+    /// How bad it is, as far as it tells itself.
+    pub(crate) worth: Worth,
     /// The secret's bytes in the searched bytes, or the encoded stretch that holds it.
     pub(crate) at: (usize, usize),
     /// The secret, when it had to be decoded and is not at `at`.
@@ -196,8 +199,8 @@ impl SecretRule {
     /// Whether what matched is a secret, and how sure that is.
     fn judge(&self, compiled: &Compiled, bytes: &[u8], at: (usize, usize), shown: usize, out: &mut Vec<Hit>) {
         let secret = &bytes[at.0..at.1];
-        let proof = self.checksum.map_or(Proof::Unknown, |c| (c.check)(secret));
-        let proved = matches!(proof, Proof::Holds(_));
+        let said = self.checksum.map_or_else(Evidence::unknown, |c| (c.check)(&Seen::new(bytes, at)));
+        let proved = matches!(said.proof, Proof::Holds(_));
         let body = &secret[shown.min(secret.len())..];
         let dull = || {
             shannon(secret) < self.spec.entropy
@@ -207,16 +210,17 @@ impl SecretRule {
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
         // A proof outweighs looks: a token whose checksum holds is no placeholder.
-        if proof == Proof::Harmless || (!proved && dull()) || allowed() {
+        if said.proof == Proof::Harmless || (!proved && dull()) || allowed() {
             return;
         }
-        let (grade, note) = match proof {
-            Proof::Holds(why) => (Grade::Proved, Some(why.to_owned())),
-            Proof::Fails(why) => (Grade::Guessed, Some(why.to_owned())),
-            Proof::Unknown | Proof::Harmless => (self.grade(), None),
+        let grade = match said.proof {
+            Proof::Holds(_) => Grade::Proved,
+            Proof::Fails(_) => Grade::Guessed,
+            Proof::Unknown | Proof::Harmless => self.grade(),
         };
         let rank = if self.spec.generic { 0 } else { 2 };
-        out.push(Hit { page: Arc::clone(&self.page), grade, note, at, decoded: None, shown, rank });
+        let (page, note) = (Arc::clone(&self.page), said.note());
+        out.push(Hit { page, grade, note, worth: said.worth, at, decoded: None, shown, rank });
     }
 }
 

@@ -147,13 +147,14 @@ impl<'a> Stream<'a> {
 
 fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
     let secret = hit.decoded.as_ref().map_or(&bytes[hit.at.0..hit.at.1], Secret::expose);
+    let (severity, note) = hit.worth.at(cx.facts.now(), hit.page.severity, hit.note);
     Finding {
         id: cx.ids.id(&Subject::Secret(secret)),
         kind: Kind::Secret,
-        severity: hit.page.severity,
+        severity,
         grade: Some(hit.grade),
         preview: mask(secret, hit.shown),
-        note: hit.note,
+        note,
         key: String::new(),
         path: None,
         inside: None,

@@ -1,5 +1,7 @@
 //! Fills in examples: deterministic, so that a failure can be repeated, and never a real credential.
 
+use crate::rule::Grade;
+use crate::secrets::checksum::Mend;
 use crate::secrets::rules::SecretRule;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use regex_automata::Input;
@@ -227,16 +229,20 @@ fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     tlv(0x30, &parts.concat())
 }
 
-/// Whether a rule's checksum can be mended in examples.
-pub(super) fn mends(rule: &SecretRule) -> bool {
-    rule.checksum.is_some_and(|c| c.mend.is_some())
+/// Whether an example has the grade that its mending gives it.
+pub(super) fn sound(rule: &SecretRule, grade: Option<Grade>) -> bool {
+    match rule.checksum.map(|c| c.mend) {
+        Some(Mend::Proof(_)) => grade == Some(Grade::Proved),
+        Some(Mend::Shape(_)) => grade != Some(Grade::Guessed),
+        Some(Mend::None) | None => true,
+    }
 }
 
-/// The text with the first match of the rule's pattern given a checksum that holds.
+/// The text with the first match of the rule's pattern given a checksum that holds, or parts that read.
 pub(super) fn mended(rule: &SecretRule, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
-    let mend = rule.checksum.and_then(|c| c.mend);
-    if let (Some(mend), Some(compiled)) = (mend, rule.compiled()) {
+    let Some(Mend::Proof(mend) | Mend::Shape(mend)) = rule.checksum.map(|c| c.mend) else { return bytes };
+    if let Some(compiled) = rule.compiled() {
         let mut captures = compiled.regex.create_captures();
         compiled.regex.search_captures(&Input::new(&bytes), &mut captures);
         if let Some(span) = captures.get_group(compiled.group) {

@@ -1,9 +1,11 @@
 //! GitLab's routable tokens: after the payload come a version, the payload's length in base 36 and, as the last seven
 //! digits of base 36, the CRC-32 of all before them. Source: GitLab's own generator, `RoutableToken`.
 
-use super::{Checksum, Proof};
+use super::kit::crc;
+use super::{Checksum, Mend, Proof};
 
-pub(crate) const CHECKSUM: Checksum = Checksum { check, mend: Some(mend) };
+pub(crate) const CHECKSUM: Checksum =
+    Checksum { check: |seen| check(seen.secret()).into(), mend: Mend::Proof(mend) };
 
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const TAIL: usize = 7;
@@ -16,23 +18,12 @@ fn split(token: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn check(token: &[u8]) -> Proof {
     let Some((body, tail)) = split(token) else { return Proof::Unknown };
-    let value = tail
-        .iter()
-        .try_fold(0u64, |acc, b| DIGITS.iter().position(|d| d == b).map(|digit| acc * 36 + digit as u64));
-    match value {
-        Some(v) if v == u64::from(crc32fast::hash(body)) => Proof::Holds("its checksum holds"),
-        _ => Proof::Fails("its checksum does not hold: mistyped, truncated or made up"),
-    }
+    crc::known(crc::value(tail, DIGITS) == Some(u64::from(crc32fast::hash(body))))
 }
 
 fn mend(token: &[u8]) -> Vec<u8> {
     let Some((body, _)) = split(token) else { return token.to_vec() };
-    let mut value = u64::from(crc32fast::hash(body));
-    let mut tail = [b'0'; TAIL];
-    for digit in tail.iter_mut().rev() {
-        *digit = DIGITS[(value % 36) as usize];
-        value /= 36;
-    }
+    let tail = crc::digits(u64::from(crc32fast::hash(body)), DIGITS, TAIL);
     [body, &tail].concat()
 }
 
@@ -44,7 +35,7 @@ mod tests {
     fn a_mended_token_holds_and_a_changed_one_does_not() {
         for i in 0..500u32 {
             let token = mend(format!("glpat-{i:040}.01.140000000").as_bytes());
-            assert_eq!(check(&token), Proof::Holds("its checksum holds"));
+            assert_eq!(check(&token), Proof::HOLDS);
             let mut other = token.clone();
             other[20] ^= 1;
             assert!(matches!(check(&other), Proof::Fails(_)));

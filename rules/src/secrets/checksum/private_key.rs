@@ -1,10 +1,10 @@
 //! Private keys: a block that parses and is not encrypted is proved; an encrypted one does no harm; a body that was
 //! left out is no key at all.
 
-use super::{Checksum, Proof};
+use super::{Checksum, Mend, Proof};
 use crate::keys::{self, NoKey};
 
-pub(crate) const CHECKSUM: Checksum = Checksum { check, mend: None };
+pub(crate) const CHECKSUM: Checksum = Checksum { check: |seen| check(seen.secret()).into(), mend: Mend::None };
 
 fn check(block: &[u8]) -> Proof {
     match keys::parse(block) {
