@@ -31,6 +31,13 @@ pub(crate) fn host(address: &str) -> &str {
     authority.rsplit('@').next().unwrap_or(authority)
 }
 
+/// An object as base64 without padding, for examples. `…` in it is replaced by letters that depend on the token.
+pub(crate) fn made(template: &str, token: &[u8]) -> Vec<u8> {
+    use sha2::{Digest, Sha256};
+    let noise = data_encoding::HEXLOWER.encode(&Sha256::digest(token));
+    data_encoding::BASE64_NOPAD.encode(template.replace('…', &noise[..40]).as_bytes()).into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
