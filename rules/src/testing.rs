@@ -2,7 +2,7 @@
 //!
 //! The repository holds no string that a scanner would flag: examples are written with `{{…}}` and filled in from a
 //! seed. `{{alnum:36}}` is 36 letters and digits; the other alphabets are `upper`, `lower`, `letters`, `digits`, `hex`,
-//! `HEX`, `base32`, `bech32`, `base64`, `base64url`, `upnum` (capitals and digits) and `lownum`. `{{pem:KIND}}` is a made-up but parsable
+//! `HEX`, `base32`, `base58`, `bech32`, `base64`, `base64url`, `upnum` (capitals and digits) and `lownum`. `{{pem:KIND}}` is a made-up but parsable
 //! key block and `{{jwt}}` a signed-looking token.
 
 use crate::cx::Cx;

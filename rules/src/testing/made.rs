@@ -44,6 +44,7 @@ fn alphabet(name: &str) -> Option<String> {
         "lownum" => format!("{LOWER}{DIGITS}"),
         "hex" => format!("{DIGITS}abcdef"),
         "HEX" => format!("{DIGITS}ABCDEF"),
+        "base58" => "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".to_owned(),
         "base32" => format!("{UPPER}234567"),
         "bech32" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L".to_owned(),
         "base64" => format!("{UPPER}{LOWER}{DIGITS}+/"),

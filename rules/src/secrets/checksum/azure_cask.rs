@@ -3,7 +3,7 @@
 //! github.com/microsoft/security-utilities.
 
 use super::kit::{base64, crc, marvin};
-use super::{Checksum, Evidence, Mend, Proof, Seen};
+use super::{Checksum, Evidence, Mend, Seen};
 use data_encoding::BASE64_NOPAD;
 
 pub(crate) const CHECKSUM: Checksum = Checksum { check, mend: Mend::Proof(mend) };
@@ -78,6 +78,7 @@ fn mend(key: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Proof;
     use super::*;
     use crate::testing::fill;
 
