@@ -148,7 +148,9 @@ fn field(bytes: &[u8]) -> Vec<u8> {
 fn openssh(cipher: &[u8], kind: &[u8], noise: &[u8]) -> Vec<u8> {
     let kdf: &[u8] = if cipher == b"none" { b"none" } else { b"bcrypt" };
     let public = [field(kind), field(&noise[..32])].concat();
-    let mut private = [&noise[..4], &noise[..4], &public, &field(&noise[32..96]), &field(b"made")].concat();
+    // The private half of Ed25519 has the public one at its end.
+    let pair = [&noise[32..64], &noise[..32]].concat();
+    let mut private = [&noise[..4], &noise[..4], &public, &field(&pair), &field(b"made")].concat();
     for pad in 1..=(8 - private.len() % 8) % 8 {
         private.push(pad as u8);
     }
@@ -167,9 +169,9 @@ fn openssh(cipher: &[u8], kind: &[u8], noise: &[u8]) -> Vec<u8> {
 
 fn putty(cipher: &str, noise: &[u8]) -> String {
     let kind = "ssh-ed25519";
-    let public = lines(&[field(kind.as_bytes()), field(&noise[..32])].concat());
-    let private = lines(&field(&noise[32..64]));
-    let mac: String = noise[64..96].iter().map(|b| format!("{b:02x}")).collect();
+    let (public, private) = ([field(kind.as_bytes()), field(&noise[..32])].concat(), field(&noise[32..64]));
+    let mac = crate::keys::putty::seal(&[kind.as_bytes(), cipher.as_bytes(), b"made", &public, &private]);
+    let (public, private) = (lines(&public), lines(&private));
     format!(
         "PuTTY-User-Key-File-3: {kind}\nEncryption: {cipher}\nComment: made\nPublic-Lines: {}\n{}\nPrivate-Lines: {}\n{}\nPrivate-MAC: {mac}",
         public.len(),
