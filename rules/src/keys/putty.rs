@@ -34,7 +34,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Key, NoKey> {
     let locked = cipher != b"none";
     let sealed =
         || !begins_third(text) || seal(&[name, cipher, comment, &public, &private]).as_bytes() == mac;
-    if !locked && !(whole && sealed()) {
+    let sound = locked || (whole && sealed());
+    if !sound {
         return Err(NoKey::Broken);
     }
     let (kind, comment) = (wire::kind(&public), comment.to_vec());

@@ -14,7 +14,7 @@ fn end(b: &u8) -> bool {
 /// A parameter of the address that the signature stands in.
 fn parameter(seen: &Seen<'_>, name: &[u8]) -> Option<String> {
     let (before, after) = (seen.before(), seen.after());
-    let start = before.iter().rposition(|b| end(b)).map_or(0, |i| i + 1);
+    let start = before.iter().rposition(end).map_or(0, |i| i + 1);
     let stop = after.iter().position(end).unwrap_or(after.len());
     let fields = [&before[start..], &after[..stop]];
     let pairs = fields.into_iter().flat_map(|part| part.split(|b| matches!(b, b'?' | b'&')));
