@@ -231,9 +231,7 @@ pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
     for hit in hits {
         match kept.last_mut() {
             Some(last) if hit.at.0 < last.at.1 && !apart(last, &hit) => {
-                let better = (hit.grade, hit.rank, hit.at.1 - hit.at.0)
-                    > (last.grade, last.rank, last.at.1 - last.at.0);
-                if better {
+                if better(&hit, last) {
                     *last = hit;
                 }
             }
@@ -241,6 +239,16 @@ pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
         }
     }
     kept
+}
+
+/// Whether one hit tells more than the other.
+fn better(hit: &Hit, other: &Hit) -> bool {
+    // That a name stands before it does not make a token work whose checksum is wrong.
+    if hit.worth.refuted != other.worth.refuted && (hit.rank == 0 || other.rank == 0) {
+        return other.rank == 0;
+    }
+    let weight = |h: &Hit| (h.grade, h.rank, h.at.1 - h.at.0);
+    weight(hit) > weight(other)
 }
 
 /// Two different secrets decoded from one stretch (a base64 of a whole file) do not compete.
@@ -312,6 +320,15 @@ mod tests {
     #[test]
     fn a_vendor_wins_over_the_generic_rule() {
         assert_eq!(rules(&fill("gitlab_token = \"glpat-{{alnum:20}}\"", "matcher")), ["gitlab-pat"]);
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_told_also_behind_a_name() {
+        let text = fill("github_token = \"ghp_{{alnum:36}}\"", "matcher");
+        let engine = Engine::builtin();
+        let (hits, _) = engine.secrets.hits(text.as_bytes(), Setting::Code);
+        let found: Vec<_> = hits.iter().map(|h| (h.page.id.as_str(), h.grade)).collect();
+        assert_eq!(found, [("github-pat", crate::rule::Grade::Guessed)]);
     }
 
     /// The budget is what keeps input made of near misses from taking hours: here, of keys that never end.

@@ -44,6 +44,8 @@ pub(crate) struct Worth {
     pub(crate) severity: Option<Severity>,
     /// When it ends, in seconds since 1970. Whether that is past needs a clock, which a check has not.
     pub(crate) expires: Option<i64>,
+    /// It is written like one of its vendor's, and proved to be none that works.
+    pub(crate) refuted: bool,
 }
 
 /// Longest text that a token may contribute to a note.
@@ -53,7 +55,8 @@ const NOTE: usize = 200;
 
 impl From<Proof> for Evidence {
     fn from(proof: Proof) -> Evidence {
-        Evidence { proof, tells: Vec::new(), worth: Worth::default() }
+        let refuted = matches!(proof, Proof::Fails(_));
+        Evidence { proof, tells: Vec::new(), worth: Worth { refuted, ..Worth::default() } }
     }
 }
 
