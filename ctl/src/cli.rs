@@ -39,6 +39,9 @@ pub(crate) struct Global {
     /// When to colour severities
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+    /// More rules, for this run: a pack of yours, gitleaks or betterleaks TOML, kingfisher or noseyparker YAML
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) rules: Vec<PathBuf>,
     /// Worker threads [default: as many as there are processors, at most 8]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: Option<u16>,
@@ -61,6 +64,12 @@ pub(crate) enum Format {
     Jsonl,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// JUnit XML, for CI servers
+    Junit,
+    /// GitLab Code Quality
+    Gitlab,
+    /// One row for each place, for spreadsheets
+    Csv,
 }
 
 /// When colour is used.
@@ -86,13 +95,23 @@ pub(crate) enum Threshold {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Examine your home, and remember what was found
-    Doctor,
+    Doctor {
+        #[command(flatten)]
+        known: Known,
+    },
     /// Examine files and directories; remember nothing
     Scan {
-        /// What to examine
+        /// What to examine; `-` is standard input
         #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
         paths: Vec<PathBuf>,
+        /// Judge standard input as if it were the file of this name
+        #[arg(long, value_name = "NAME", value_hint = ValueHint::FilePath)]
+        stdin_name: Option<PathBuf>,
+        #[command(flatten)]
+        known: Known,
     },
+    /// Write down what there is, so that later runs report only what is new
+    Baseline(Baseline),
     /// List the findings that the last examinations left
     List(List),
     /// Show one finding in full
@@ -134,6 +153,27 @@ pub(crate) enum Command {
     },
 }
 
+/// What a run leaves out.
+#[derive(Args)]
+pub(crate) struct Known {
+    /// Report only what is not in this file, which `lapwing baseline` writes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) baseline: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Baseline {
+    /// What to examine, as for `scan`
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Where to write it; the salt of a baseline that is there is kept
+    #[arg(short, long, value_name = "FILE", default_value = ".lapwing-baseline", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Examine your home, as for `doctor`, instead of paths
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) doctor: bool,
+}
+
 #[derive(Args)]
 pub(crate) struct List {
     /// Only these severities, for example `critical,high`
@@ -171,9 +211,9 @@ pub(crate) enum Rules {
         #[arg(long, value_parser = kind())]
         kind: Option<Kind>,
     },
-    /// Run the examples of your own rule packs
+    /// Run the examples of rule files, and say what of them is not used
     Check {
-        /// TOML files, or directories of them
+        /// Files (your own, or another tool's), or directories of them
         #[arg(required = true, value_hint = ValueHint::AnyPath)]
         files: Vec<PathBuf>,
     },
@@ -249,7 +289,7 @@ mod tests {
 
     #[test]
     fn scan_looks_here_when_no_path_is_given() {
-        let Some(Command::Scan { paths }) = parse("lapwing scan").unwrap().command else { panic!() };
+        let Some(Command::Scan { paths, .. }) = parse("lapwing scan").unwrap().command else { panic!() };
         assert_eq!(paths, [PathBuf::from(".")]);
     }
 

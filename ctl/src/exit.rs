@@ -4,7 +4,7 @@ use crate::cli::Threshold;
 use crate::render::words;
 use lapwing_agent::config::ConfigError;
 use lapwing_agent::examine;
-use lapwing_agent::record::{Document, State};
+use lapwing_agent::record::{Document, Record, State};
 use std::process::ExitCode;
 
 /// The exit codes of `lapwing`; part of its contract.
@@ -33,10 +33,15 @@ pub(crate) fn complete(doc: &Document) -> bool {
     doc.summary.complete && doc.coverage.iter().all(|gap| gap.policy)
 }
 
+/// Whether a finding makes a run fail.
+pub(crate) fn reaches(finding: &Record, threshold: Threshold) -> bool {
+    let counts = matches!(threshold, Threshold::At(least) if finding.severity >= least);
+    counts && finding.state == State::Open
+}
+
 /// What a document means for the exit code. Findings win over incomplete: they are certain.
 pub(crate) fn verdict(doc: &Document, threshold: Threshold) -> Exit {
-    let counts = |severity| matches!(threshold, Threshold::At(least) if severity >= least);
-    if doc.findings.iter().any(|f| f.state == State::Open && counts(f.severity)) {
+    if doc.findings.iter().any(|f| reaches(f, threshold)) {
         Exit::Findings
     } else if complete(doc) {
         Exit::Clean
@@ -73,6 +78,9 @@ pub(crate) fn explain(error: &anyhow::Error) -> (Exit, String) {
             examine::Error::Path { .. } => (Exit::Usage, "; check the path and its permissions"),
             examine::Error::NoFinding { .. } => {
                 (Exit::Usage, "; `lapwing list --state all` shows those that are")
+            }
+            examine::Error::Baseline { .. } => {
+                (Exit::Usage, "; name another file, or remove it and let `lapwing baseline` make it anew")
             }
             examine::Error::Ambiguous { .. } => (Exit::Usage, ""),
             examine::Error::Ledger { .. } => (Exit::Failed, ""),

@@ -28,6 +28,8 @@ const FIXED: &[&str] = &[
     "-----END EC PRIVATE KEY-----",
     "MHcCAQEEI",
 ];
+/// A file that is written to be shared.
+const BASELINE: &str = "baseline.txt";
 /// A piece this long is a leak.
 const PIECE: usize = 8;
 
@@ -120,7 +122,7 @@ fn everything(planted: &Planted) -> Vec<(String, Run)> {
         runs.push((args.join(" "), run));
         runs.last().unwrap().1.stdout()
     };
-    const FORMATS: [&str; 4] = ["text", "json", "jsonl", "sarif"];
+    const FORMATS: [&str; 7] = ["text", "json", "jsonl", "sarif", "junit", "gitlab", "csv"];
     for format in FORMATS {
         for command in
             [&["doctor"][..], &["scan", "."], &["scan", "--all", "src"], &["list", "--state", "all"]]
@@ -147,6 +149,14 @@ fn everything(planted: &Planted) -> Vec<(String, Run)> {
     run(&["rules", "list", "--format", "json"]);
     run(&["config", "show"]);
     run(&["scan", "src/shop/.env", ".netrc", ".ssh/id_ed25519"]);
+    run(&["baseline", "--doctor", "-o", BASELINE]);
+    run(&["baseline", "--doctor", "-o", BASELINE, "--format", "json"]);
+    run(&["doctor", "--baseline", BASELINE]);
+    for name in [".env", ".netrc", "x.log"] {
+        let mut command = planted.home.lapwing(&["scan", "-", "--stdin-name", name, "--format", "json"]);
+        command.stdin(std::fs::File::open(planted.home.path("src/shop/.env")).unwrap());
+        runs.push((format!("standard input as {name}"), common::run(&mut command)));
+    }
     runs
 }
 
@@ -213,8 +223,9 @@ fn no_piece_of_a_secret_is_printed_or_remembered() {
         look(what, &run.out);
         look(what, &run.err);
     }
-    let state = files(&planted.home.state());
+    let mut state = files(&planted.home.state());
     assert!(state.len() >= 2, "{state:?}");
+    state.push(planted.home.path(BASELINE));
     for file in &state {
         look(&file.display().to_string(), &std::fs::read(file).unwrap());
     }

@@ -1,5 +1,6 @@
 //! The agent's front door: examine a home or some paths, and answer what is known.
 
+use crate::baseline;
 use crate::config::Config;
 use crate::document::{self, Frame};
 use crate::home::Home;
@@ -12,12 +13,13 @@ use crate::progress::Watch;
 use crate::record::{Document, Reason, Record, State, Summary};
 use crate::sweep::{self, Done, Scope};
 use crate::text;
+use lapwing_rules::baseline::Baseline;
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::ignore::IgnoreFile;
 use lapwing_rules::pack::{PackError, Packs};
 use lapwing_rules::place::Paths;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +35,10 @@ pub struct Request {
     pub jobs: usize,
     /// Today, `YYYY-MM-DD`, where the user is: ignores in files end with a day.
     pub today: String,
+    /// What was there already, and is left out.
+    pub baseline: Option<Baseline>,
+    /// What standard input (`-` among the paths of [`scan`]) is called.
+    pub stdin: Option<PathBuf>,
 }
 
 /// Why nothing at all could be examined or answered.
@@ -52,6 +58,14 @@ pub enum Error {
         /// The file.
         path: String,
         /// One line, with what to do.
+        why: String,
+    },
+    /// A baseline cannot be used.
+    #[error("the baseline {path} {why}")]
+    Baseline {
+        /// The file.
+        path: String,
+        /// One line.
         why: String,
     },
     /// No finding has this id.
@@ -86,17 +100,19 @@ pub fn engine(config: &Config) -> (Engine, Vec<PackError>) {
     Engine::new(packs)
 }
 
-/// The user's packs: files, and every `*.toml` of directories.
+/// Extensions of rule files: our own, and those of other tools.
+pub const PACKS: [&str; 3] = ["toml", "yaml", "yml"];
+
+/// The user's packs: files, and every file of directories that is called like one.
 fn own_packs(config: &Config) -> Vec<(PathBuf, Result<String, String>)> {
     let mut paths = Vec::new();
     for path in &config.scan.packs {
         let mut below = files::list(path).unwrap_or_else(|| vec![path.clone()]);
-        below.retain(|p| p == path || p.extension().is_some_and(|e| e == "toml"));
+        below.retain(|p| p == path || p.extension().is_some_and(|e| PACKS.iter().any(|pack| e == *pack)));
         below.sort();
         paths.extend(below);
     }
-    let read =
-        |p: &Path| files::read_config(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
+    let read = |p: &Path| files::read_rules(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
     let with_text = |path: PathBuf| {
         let text = read(&path);
         (path, text)
@@ -114,7 +130,12 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     let root = enter(home.root())?;
     let setup = Setup::new(request, config);
     let mut memory = Memory::open(home, &version(config));
-    let scope = setup.scope(request, config, watch, memory.remembered());
+    let mut remembered = memory.remembered();
+    if request.baseline.is_some() {
+        // What the ledger knows of a finding does not tell whether a baseline has it: its file is read again.
+        remembered.values_mut().for_each(|again| *again = true);
+    }
+    let scope = setup.scope(request, config, watch, remembered);
     let (places, dealt) = sweep::places(&scope);
     let mut total = Done::default();
     let indexes = memory.indexes(request.jobs);
@@ -143,7 +164,7 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     Ok(setup.document(&seen, &lives, total, request, begun))
 }
 
-/// Examines files and directories; remembers nothing.
+/// Examines files and directories, and standard input for `-`; remembers nothing.
 ///
 /// # Errors
 /// When a path is not there.
@@ -153,6 +174,11 @@ pub fn scan(request: &Request, paths: &[PathBuf], config: &Config, watch: &Watch
     let scope = setup.scope(request, config, watch, HashMap::new());
     let mut total = Done::default();
     for path in paths {
+        if path.as_os_str() == "-" {
+            total.ignores.extend(request.stdin.as_deref().map(sweep::ignores_above).unwrap_or_default());
+            total.add(sweep::input(&scope, request.stdin.as_deref()));
+            continue;
+        }
         rustix::fs::stat(path).map_err(|e| Error::Path {
             path: path.display().to_string(),
             why: std::io::Error::from(e).to_string(),
@@ -189,7 +215,8 @@ impl Setup {
         let (engine, errors) = engine(config);
         let trouble = Trouble::default();
         let (state, shared) = (request.home.state().to_owned(), Arc::clone(&trouble));
-        let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared))
+            .marking(request.baseline.as_ref().map(|b| b.salt));
         Setup { engine, errors, ids, trouble, machine: Machine::new(&request.home) }
     }
 
@@ -228,6 +255,12 @@ impl Setup {
         for error in &self.errors {
             total.note(Reason::BadRule, &error.file, Some(text::line(&error.to_string())));
         }
+        if let Some(bad) = total.missed.get_mut(&Reason::BadRule) {
+            bad.paths.dedup();
+        }
+        // A gap tells of the first alone; people get all of them.
+        let told = self.errors.iter().skip(1).chain(self.engine.notes());
+        total.notes.extend(told.map(|e| text::line(&e.to_string())));
         let unusable = |f: &IgnoreFile| {
             f.problems.iter().map(|p| (f.path.clone(), format!("{}: {p}", f.path))).collect::<Vec<_>>()
         };
@@ -236,8 +269,14 @@ impl Setup {
         }
         let mut records = Frame::new(&self.engine, lives, text::now()).records(seen);
         let (ignored, unused_ignores) = document::silence(&mut records, &total.ignores, &request.today);
+        let (entries, baselined) = match &request.baseline {
+            Some(baseline) => baseline::apply(baseline, &mut records, &self.ids.marks(), request.jobs),
+            None => (BTreeSet::new(), 0),
+        };
         let summary = Summary {
             ignored,
+            baselined,
+            entries,
             unused_ignores,
             silenced: total.silenced,
             files: total.files,

@@ -143,7 +143,7 @@ fn into_keyring(key: &Key) -> Result<(), String> {
     if from_keyring()?[..] == key[..] { Ok(()) } else { Err("it gave back something else".to_owned()) }
 }
 
-fn random() -> Key {
+pub(crate) fn random() -> Key {
     let mut key = Zeroizing::new([0; 32]);
     let mut filled = 0;
     while filled < key.len() {

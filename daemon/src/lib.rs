@@ -1,5 +1,6 @@
 //! Reads the machine and remembers what was found. Writes only its own state, never a user's file.
 
+pub mod baseline;
 pub mod config;
 mod document;
 pub mod examine;

@@ -1,8 +1,10 @@
 //! What leaves the agent: the document that `lapwing` prints and other programs read. Versioned on its own; nothing
 //! here ever holds a secret.
 
+use lapwing_rules::baseline::Entry;
 use lapwing_rules::rule::{Grade, Kind, Safety, Severity};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Version of the document. Fields may be added under the same number; none changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -165,6 +167,9 @@ pub struct Summary {
     pub ignored: u64,
     /// Findings silenced by markers in files.
     pub silenced: u64,
+    /// Findings left out because a baseline has them.
+    #[serde(default)]
+    pub baselined: u64,
     /// Files examined, unchanged ones included.
     pub files: u64,
     /// Of these, files that had not changed since they were last examined.
@@ -179,6 +184,9 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// Ignores that matched nothing: what they say and where they stand.
     pub unused_ignores: Vec<String>,
+    /// What a baseline of this run would hold. Never printed.
+    #[serde(skip)]
+    pub entries: BTreeSet<Entry>,
 }
 
 impl Reason {

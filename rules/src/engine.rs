@@ -11,7 +11,7 @@ use crate::redact;
 use crate::rule::{Grade, Kind, Page};
 use crate::secret::Secret;
 use crate::secrets::checksum::Worth;
-use crate::secrets::judge::Setting;
+use crate::secrets::judge::{Around, Setting};
 use crate::secrets::matcher::{Hit, SecretSet};
 use crate::secrets::rules::SecretRule;
 use crate::secrets::stream::Stream;
@@ -27,6 +27,7 @@ use std::sync::Arc;
 /// All rules and places, compiled.
 pub struct Engine {
     pub(crate) secrets: SecretSet,
+    notes: Vec<PackError>,
     settings: Vec<SettingRule>,
     checks: Vec<(Arc<Page>, &'static Check)>,
     places: Places,
@@ -52,7 +53,8 @@ impl Engine {
             .map(|(page, spec)| SettingRule { page: Arc::new(page), spec })
             .collect();
         let engine = Engine {
-            secrets: SecretSet::new(secrets),
+            secrets: SecretSet::new(secrets, packs.vendors, packs.foreign),
+            notes: packs.notes,
             settings,
             checks: checks::ALL.iter().map(|(_, check)| (Arc::new(check.page()), *check)).collect(),
             places: Places::new(packs.places),
@@ -64,6 +66,12 @@ impl Engine {
     #[must_use]
     pub fn builtin() -> Engine {
         Engine::new(Packs::builtin()).0
+    }
+
+    /// What rules of other tools ask for and is not used, where nothing is missed by that.
+    #[must_use]
+    pub fn notes(&self) -> &[PackError] {
+        &self.notes
     }
 
     /// All places.
@@ -82,9 +90,12 @@ impl Engine {
             .iter()
             .flat_map(|p| &p.secrets)
             .map(|(page, _)| (Kind::Secret, Arc::clone(page)));
+        let foreign = &self.secrets.foreign.rules;
+        let foreign = foreign.iter().filter(|r| !r.silent).map(|r| (Kind::Secret, Arc::clone(&r.page)));
         let settings = self.settings.iter().map(|r| (Kind::Setting, Arc::clone(&r.page)));
         let checks = self.checks.iter().map(|(page, _)| (Kind::Check, Arc::clone(page)));
-        let mut pages: Vec<_> = secrets.chain(at_places).chain(settings).chain(checks).collect();
+        let mut pages: Vec<_> =
+            secrets.chain(foreign).chain(at_places).chain(settings).chain(checks).collect();
         pages.sort_by(|a, b| a.1.id.cmp(&b.1.id));
         // A secret that several places give away has one page.
         pages.dedup_by(|a, b| Arc::ptr_eq(&a.1, &b.1));
@@ -179,7 +190,8 @@ impl Engine {
     /// Searches a file window by window, for secrets only.
     #[must_use]
     pub fn stream(&self, path: &str, place: Option<&Place>) -> Stream<'_> {
-        Stream::new(&self.secrets, setting_of(path, place))
+        let samples = place.is_none() && samples(path);
+        Stream::new(&self.secrets, Around { setting: setting_of(path, place), samples }, path)
     }
 
     fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {
@@ -225,7 +237,7 @@ impl Engine {
     /// they are written differently there, somewhere in it.
     fn typed<'a>(&self, entry: &'a Entry, bytes: &'a [u8]) -> impl Iterator<Item = Hit> + 'a {
         let text = entry.value.as_bytes();
-        let (hits, _) = self.secrets.hits(text, Setting::Config);
+        let (hits, _) = self.secrets.hits(text, Around::CONFIG, &|_| false);
         let (from, to) = entry.span;
         let stretch = bytes.get(from..to).unwrap_or_default();
         hits.into_iter().map(move |mut hit| {
@@ -358,11 +370,53 @@ const CONFIG: &[&str] = &[
     "ps1",
 ];
 
+/// Extensions of files that people write and read.
+const TEXT: &[&str] = &["txt", "text", "md", "markdown", "rst", "adoc", "org", "log", "csv", "tsv", "eml"];
+
+/// Directories in which secrets are mostly made up.
+const SAMPLES: &[&str] = &[
+    "test",
+    "tests",
+    "testing",
+    "testdata",
+    "test-data",
+    "test_data",
+    "__tests__",
+    "spec",
+    "specs",
+    "fixture",
+    "fixtures",
+    "mock",
+    "mocks",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "doc",
+    "docs",
+    "documentation",
+];
+
+/// Whether a path says that a file belongs to tests or documentation.
+fn samples(path: &str) -> bool {
+    let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let stem = name.split('.').next().unwrap_or(name);
+    let middle = name.split('.').rev().nth(1).unwrap_or_default();
+    dirs.split('/').any(|dir| SAMPLES.contains(&dir))
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || matches!(middle, "test" | "spec")
+}
+
 fn setting_of(path: &str, place: Option<&Place>) -> Setting {
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit('.').next().unwrap_or(name);
-    let config = place.is_some()
-        || name.starts_with(".env")
-        || CONFIG.iter().any(|e| extension.eq_ignore_ascii_case(e));
-    if config { Setting::Config } else { Setting::Code }
+    let is = |list: &[&str]| list.iter().any(|e| extension.eq_ignore_ascii_case(e));
+    if place.is_some() || name.starts_with(".env") || is(CONFIG) {
+        Setting::Config
+    } else if is(TEXT) {
+        Setting::Text
+    } else {
+        Setting::Code
+    }
 }

@@ -1,8 +1,10 @@
 //! Keyed identity of findings: an HMAC, so that an id tells nothing about a secret to who lacks the key.
 
+use crate::baseline::{Mark, Salt};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use zeroize::Zeroizing;
 
 /// 128 bits that name a finding.
@@ -46,13 +48,29 @@ pub enum Subject<'a> {
 pub struct Fingerprinter {
     fetch: Box<dyn Fn() -> Key + Send + Sync>,
     key: OnceLock<Key>,
+    /// With a baseline: its salt, and what each id is to it.
+    marks: Option<(Salt, Mutex<HashMap<FindingId, Mark>>)>,
 }
 
 impl Fingerprinter {
     /// `fetch` is called once at most.
     #[must_use]
     pub fn new(fetch: impl Fn() -> Key + Send + Sync + 'static) -> Fingerprinter {
-        Fingerprinter { fetch: Box::new(fetch), key: OnceLock::new() }
+        Fingerprinter { fetch: Box::new(fetch), key: OnceLock::new(), marks: None }
+    }
+
+    /// Also notes what each finding is to the baseline with this salt.
+    #[must_use]
+    pub fn marking(self, salt: Option<Salt>) -> Fingerprinter {
+        Fingerprinter { marks: salt.map(|salt| (salt, Mutex::default())), ..self }
+    }
+
+    /// What the findings so far are to the baseline, by their shown ids.
+    #[must_use]
+    pub fn marks(&self) -> HashMap<String, Mark> {
+        let Some((_, marks)) = &self.marks else { return HashMap::new() };
+        let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.iter().map(|(id, mark)| (id.short(), *mark)).collect()
     }
 
     /// The id of a subject.
@@ -76,7 +94,12 @@ impl Fingerprinter {
         let digest = mac.finalize().into_bytes();
         let mut id = [0; 16];
         id.copy_from_slice(&digest[..16]);
-        FindingId(id)
+        let id = FindingId(id);
+        if let Some((salt, marks)) = &self.marks {
+            let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+            marks.entry(id).or_insert_with(|| Mark::of(subject, salt));
+        }
+        id
     }
 }
 
@@ -102,6 +125,17 @@ mod tests {
         let one = p.id(&Subject::Fact { rule: "r", scope: "ab", key: "c" });
         let two = p.id(&Subject::Fact { rule: "r", scope: "a", key: "bc" });
         assert!(one != two);
+    }
+
+    #[test]
+    fn with_a_baseline_every_id_has_a_mark() {
+        let p = printer(1).marking(Some(Salt([2; 16])));
+        let id = p.id(&Subject::Secret(b"abc"));
+        assert!(p.id(&Subject::Secret(b"abc")) == id);
+        assert_eq!(p.marks().keys().cloned().collect::<Vec<_>>(), [id.short()]);
+        let without = printer(1);
+        assert!(without.id(&Subject::Secret(b"abc")) == id);
+        assert!(without.marks().is_empty());
     }
 
     #[test]

@@ -10,11 +10,13 @@
 //! | `packs/{secrets,settings,places}/*.toml` | the rules and places that are data |
 //! | [`rule`], [`finding`], [`fingerprint`], [`secret`] | the words of the field |
 //! | [`pack`] | TOML to rules; every error names file, rule and field |
+//! | `import/` | rule files of other tools |
 //! | [`place`] | what a path is |
 //! | `secrets/` | prefilter → match → judge → grade; decoders; checksums |
 //! | [`settings`] | readers (one format a file) and predicates |
 //! | `checks/` | rules that need code, one file each |
 //! | `keys/` | private keys by content |
+//! | [`baseline`] | which findings were there already |
 //! | [`engine`] | which rules judge a target |
 //! | [`testing`] | examples made at test time, and every rule's own tests |
 //!
@@ -24,6 +26,7 @@
 //! 2. Nothing here fails: bad input costs a problem, never the rest.
 //! 3. Time is linear in the input and memory does not grow with a file searched in windows.
 
+pub mod baseline;
 mod checks;
 pub mod cx;
 pub mod engine;
@@ -31,6 +34,7 @@ pub mod facts;
 pub mod finding;
 pub mod fingerprint;
 pub mod ignore;
+mod import;
 mod keys;
 pub mod pack;
 pub mod place;

@@ -1,12 +1,15 @@
 //! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`, `[[place]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
+use crate::import::{Imported, gitleaks, kingfisher};
 use crate::rule::{self, Grade, Page};
+use crate::secrets::foreign::ForeignRule;
 use crate::settings::part::Part;
 use crate::settings::predicate::Predicate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use toml::{Table, Value};
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
@@ -65,6 +68,15 @@ pub struct SecretSpec {
     /// The secret is a password that a person chose: words that manuals use and everybody's defaults are not secrets.
     #[serde(default)]
     pub chosen: bool,
+    /// Rules (`*` stands for anything) of which this is one part: a key's ID beside its secret is no finding of its own.
+    #[serde(default)]
+    pub part_of: Vec<String>,
+    /// Identifiers, no secrets, that stand beside it and say whose it is.
+    #[serde(default)]
+    pub beside: Vec<Beside>,
+    /// Test suites and manuals are full of these (keys made for a test): among them it is only guessed.
+    #[serde(default)]
+    pub samples: bool,
     /// Bytes of the match that are public knowledge and may be shown; by default the anchor.
     #[serde(default)]
     pub shown: Option<usize>,
@@ -74,6 +86,16 @@ pub struct SecretSpec {
     /// Texts in which this rule must find nothing.
     #[serde(default)]
     pub counter_examples: Vec<String>,
+}
+
+/// An identifier that is shown as evidence where it stands beside a secret.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// What it is, in words: `account`.
+    pub what: String,
+    /// The identifier.
+    pub pattern: String,
 }
 
 /// A setting rule as written.
@@ -183,8 +205,14 @@ pub struct Packs {
     pub settings: Vec<(Page, SettingSpec)>,
     /// Places, each with the secrets that it gives away.
     pub places: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>,
+    /// Names of vendors whose tokens the secret rules know, small letters and digits only.
+    pub vendors: Vec<String>,
     /// Rules that could not be used.
     pub errors: Vec<PackError>,
+    /// Rules of other tools.
+    pub(crate) foreign: Vec<ForeignRule>,
+    /// What rules of other tools ask for and is not used, where nothing is missed by that.
+    pub notes: Vec<PackError>,
 }
 
 /// Fields that belong to the page, whatever the rule's kind.
@@ -210,9 +238,17 @@ impl Packs {
         self.drop_twins(name);
     }
 
+    /// How many rules of other tools there are.
+    #[must_use]
+    pub fn imported(&self) -> usize {
+        self.foreign.iter().filter(|rule| !rule.silent).count()
+    }
+
     fn read(&mut self, name: &str, text: &str) {
         let mut file = match text.parse::<Table>() {
+            Ok(table) if gitleaks::is(&table) => return self.import(gitleaks::read(name, table)),
             Ok(table) => table,
+            Err(_) if kingfisher::is(name, text) => return self.import(kingfisher::read(name, text)),
             Err(e) => {
                 let why = format!("not valid TOML: {}", e.to_string().trim_end().replace('\n', "\n  "));
                 return self.errors.push(PackError { file: name.to_owned(), rule: None, why });
@@ -220,10 +256,14 @@ impl Packs {
         };
         let shared =
             Shared { file: name, revoke: file.remove("revoke"), references: file.remove("references") };
-        file.remove("provider");
+        let provider = file.remove("provider");
+        let known = self.secrets.len();
         for table in shared.tables(&mut file, "secret", &mut self.errors) {
             let rule = shared.rule(table).and_then(|r: (Page, SecretSpec)| shared.sound(r));
             keep(rule, &mut self.secrets, &mut self.errors);
+        }
+        if let (Some(Value::String(provider)), true) = (provider, self.secrets.len() > known) {
+            self.vendors.extend(vendor_words(name, &provider));
         }
         for table in shared.tables(&mut file, "setting", &mut self.errors) {
             keep(shared.rule(table), &mut self.settings, &mut self.errors);
@@ -244,6 +284,47 @@ impl Packs {
             );
             self.errors.push(PackError { file: name.to_owned(), rule: None, why });
         }
+    }
+
+    /// Takes rules of another tool. One whose id is taken is told apart by a prefix; its file's other rules follow.
+    fn import(&mut self, imported: Imported) {
+        let checks = crate::checks::ALL.iter().map(|(_, check)| check.id.to_owned());
+        let mut taken: BTreeSet<String> = self.pages().map(|page| page.id.clone()).chain(checks).collect();
+        let mut renamed = BTreeMap::new();
+        let from = self.foreign.len();
+        // Ids of many twins: the number that the next one tries first.
+        let mut next: BTreeMap<String, usize> = BTreeMap::new();
+        for mut rule in imported.rules {
+            let id = rule.page.id.clone();
+            let number = next.entry(id.clone()).or_insert(0);
+            let free = loop {
+                let form = match *number {
+                    0 => id.clone(),
+                    1 => format!("imported.{id}"),
+                    n => format!("imported.{id}.{n}"),
+                };
+                *number += 1;
+                if taken.insert(form.clone()) {
+                    break form;
+                }
+            };
+            Arc::make_mut(&mut rule.page).id.clone_from(&free);
+            renamed.entry(id).or_insert(free);
+            self.foreign.push(rule);
+        }
+        for near in self.foreign[from..].iter_mut().flat_map(|rule| &mut rule.near) {
+            if let Some(now) = renamed.get(&near.rule) {
+                near.rule.clone_from(now);
+            }
+        }
+        self.errors.extend(imported.errors);
+        self.notes.extend(imported.notes);
+    }
+
+    fn pages(&self) -> impl Iterator<Item = &Page> {
+        let at_places = self.places.iter().flat_map(|(_, secrets)| secrets).map(|(page, _)| page);
+        let own = self.secrets.iter().map(|(page, _)| page).chain(self.settings.iter().map(|(page, _)| page));
+        own.chain(at_places).chain(self.foreign.iter().map(|rule| rule.page.as_ref()))
     }
 
     /// A second rule of the same id is an error: an ignore or a policy could not tell them apart.
@@ -267,6 +348,20 @@ impl Packs {
             self.errors.push(PackError { file: file.to_owned(), rule: Some(id), why });
         }
     }
+}
+
+/// What identifiers call a vendor: the pack's file name and the provider, without separators. Words of three letters stand
+/// in too many others.
+fn vendor_words(file: &str, provider: &str) -> Vec<String> {
+    let stem = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml");
+    let squeeze = |text: &str| {
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    };
+    let alias = provider.split_once('(').map(|(_, rest)| rest).unwrap_or_default();
+    let mut words: Vec<String> =
+        [stem, provider, alias].into_iter().map(squeeze).filter(|w| w.len() > 3).collect();
+    words.dedup();
+    words
 }
 
 fn keep<T>(rule: Result<T, PackError>, into: &mut Vec<T>, errors: &mut Vec<PackError>) {

@@ -2,8 +2,8 @@
 //! password in a URL.
 
 use crate::secret::mask;
-use crate::secrets::judge::Setting;
-use crate::secrets::matcher::SecretSet;
+use crate::secrets::judge::Around;
+use crate::secrets::matcher::{SecretSet, settle};
 use crate::settings::predicate::url_password;
 
 /// Longest line shown.
@@ -14,7 +14,9 @@ pub(crate) fn line(set: &SecretSet, text: &str) -> String {
     let bytes = urls(text).into_bytes();
     let mut shown = Vec::with_capacity(bytes.len());
     let mut from = 0;
-    for hit in set.hits(&bytes, Setting::Config).0 {
+    let mut hits = set.hits(&bytes, Around::CONFIG, &|_| false).0;
+    hits.extend(set.foreign.hits(&bytes, "").0);
+    for hit in settle(hits) {
         shown.extend_from_slice(&bytes[from..hit.at.0.max(from)]);
         shown.extend_from_slice(mask(&bytes[hit.at.0..hit.at.1], hit.shown).as_bytes());
         from = hit.at.1;

@@ -43,6 +43,29 @@ pub fn mask(secret: &[u8], public_prefix: usize) -> String {
     format!("{}…{}", show(head), show(tail))
 }
 
+/// What makes two secrets the same one: a key block is the same whether its lines end in LF, CRLF or an escape, are
+/// indented, quoted or joined.
+pub(crate) fn identity<T>(secret: &[u8], of: impl FnOnce(&[u8]) -> T) -> T {
+    let blocks = [&b"-----BEGIN "[..], b"PuTTY-User-Key-File-"];
+    if !blocks.iter().any(|b| secret.starts_with(b)) {
+        return of(secret);
+    }
+    let mut same = Zeroizing::new(Vec::with_capacity(secret.len()));
+    let mut bytes = secret.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => {
+                while bytes.next_if_eq(&b'\\').is_some() {}
+                bytes.next_if(|b| matches!(b, b'n' | b'r' | b't'));
+            }
+            b'"' | b'\'' | b',' => {}
+            b if b.is_ascii_whitespace() => {}
+            b => same.push(b),
+        }
+    }
+    of(&same)
+}
+
 /// What a block says of itself in its first line: `OPENSSH PRIVATE KEY`, `PuTTY-User-Key-File-3: ssh-ed25519`.
 fn block(secret: &[u8]) -> Option<String> {
     let line = secret.split(|b| matches!(b, b'\n' | b'\r' | b'\\')).next()?;
@@ -79,6 +102,22 @@ mod tests {
             mask(b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none", 0),
             "PuTTY-User-Key-File-3: ssh-ed25519"
         );
+    }
+
+    #[test]
+    fn a_key_is_the_same_in_every_dress() {
+        let plain = ["-----", "BEGIN KEY", "-----\nAAAA\nBBBB\n-----END KEY-----"].concat();
+        let same = identity(plain.as_bytes(), <[u8]>::to_vec);
+        let escaped = plain.replace('\n', "\\n");
+        for dress in [
+            plain.replace('\n', "\r\n"),
+            escaped.clone(),
+            escaped.replace('\\', "\\\\"),
+            plain.replace('\n', "\n    "),
+        ] {
+            assert_eq!(identity(dress.as_bytes(), <[u8]>::to_vec), same, "{dress}");
+        }
+        assert_eq!(identity(b"a b\\nc", <[u8]>::to_vec), b"a b\\nc");
     }
 
     #[test]

@@ -196,7 +196,35 @@ pub fn check_pack(name: &str, text: &str) -> (usize, Vec<Failure>, Vec<PackError
     }
     all.errors.clear();
     let (engine, _) = Engine::new(all);
-    check_with(&engine, &bare(name, text), own)
+    let (mut ran, mut failures, errors) = check_with(&engine, &bare(name, text), own);
+    let (more, failed) = check_imported(name, text);
+    ran += more;
+    failures.extend(failed);
+    (ran, failures, errors)
+}
+
+/// Runs the examples of another tool's rules, each rule by itself: of several that match one may win over the others.
+fn check_imported(name: &str, text: &str) -> (usize, Vec<Failure>) {
+    let (mut ran, mut failures) = (0, Vec::new());
+    let mut all = Packs::default();
+    all.add(name, text);
+    for rule in all.foreign.into_iter().filter(|rule| !rule.silent && rule.near.is_empty()) {
+        let id = rule.page.id.clone();
+        let examples = rule.examples.clone().into_iter().map(|text| (text, true));
+        let counter = rule.counter_examples.clone().into_iter().map(|text| (text, false));
+        let texts: Vec<(String, bool)> = examples.chain(counter).collect();
+        let engine = Engine::new(Packs { foreign: vec![rule], ..Packs::default() }).0;
+        for (number, (text, want)) in texts.into_iter().enumerate() {
+            ran += 1;
+            let target = Target { path: "example.txt", place: None, bytes: text.as_bytes(), meta: None };
+            let found = scan(&engine, &target, &Home::default()).findings.iter().any(|f| f.page.id == id);
+            if found != want {
+                let why = if want { "an example is not found" } else { "a negative example is found" };
+                failures.push(Failure { rule: id.clone(), why: format!("{why} (text {})", number + 1) });
+            }
+        }
+    }
+    (ran, failures)
 }
 
 /// All places without the secret rules: what a place gives away must be found also where no vendor's format helps.

@@ -1,5 +1,6 @@
 //! What each command does, one file each; here is what they share.
 
+mod baseline;
 mod completions;
 mod config_check;
 mod config_show;
@@ -13,21 +14,25 @@ mod scan;
 mod show;
 mod unignore;
 
-use crate::cli::{Cli, Command, Config as ConfigCommand, Format, Global, Rules};
+use crate::cli::{Cli, Command, Config as ConfigCommand, Format, Global, Known, Rules};
 use crate::dates;
 use crate::exit::{self, Exit, usage};
 use crate::progress::Progress;
 use crate::render::out::Out;
+use crate::render::stable::Checkout;
 use crate::render::text::{Source, View};
-use crate::render::{json, sarif, text, words};
+use crate::render::{csv, gitlab, json, junit, sarif, text, words};
 use clap::CommandFactory;
+use lapwing_agent::baseline::read as read_baseline;
 use lapwing_agent::config::{self, Config, Loaded};
 use lapwing_agent::examine::{self, Request};
 use lapwing_agent::home::Home;
 use lapwing_agent::progress::Watch;
 use lapwing_agent::record::Document;
+use lapwing_rules::baseline::Baseline;
 use lapwing_rules::engine::Engine;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// More threads than this wait for the disk and for each other.
@@ -35,7 +40,7 @@ const JOBS: usize = 8;
 
 /// Runs what was typed. The only place that prints errors.
 pub(crate) fn run(cli: Cli) -> Exit {
-    let mut session = Session { out: Out::new(cli.global.color), global: cli.global };
+    let mut session = Session::new(cli.global);
     let result = dispatch(&mut session, cli.command);
     let result = result.and_then(|exit| {
         session.out.flush()?;
@@ -54,8 +59,9 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
         return Ok(Exit::Clean);
     };
     match command {
-        Command::Doctor => doctor::run(session),
-        Command::Scan { paths } => scan::run(session, &paths),
+        Command::Doctor { known } => doctor::run(session, &known),
+        Command::Scan { paths, stdin_name, known } => scan::run(session, &paths, stdin_name, &known),
+        Command::Baseline(baseline) => baseline::run(session, &baseline),
         Command::List(filter) => list::run(session, &filter),
         Command::Show { id } => show::run(session, &id),
         Command::Explain { rule } => explain::run(session, &rule),
@@ -73,9 +79,28 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
 pub(crate) struct Session {
     global: Global,
     out: Out,
+    /// What a run leaves out.
+    baseline: Option<Baseline>,
+    /// What standard input is called.
+    stdin: Option<PathBuf>,
 }
 
 impl Session {
+    fn new(global: Global) -> Session {
+        Session { out: Out::new(global.color), global, baseline: None, stdin: None }
+    }
+
+    /// Leaves what a baseline has out of the run to come.
+    fn leave_out(&mut self, known: &Known) -> anyhow::Result<()> {
+        let Some(path) = &known.baseline else { return Ok(()) };
+        let there = read_baseline(path)?;
+        self.baseline = Some(there.ok_or_else(|| {
+            let path = words::clean(&words::quoted(&path.display().to_string()));
+            usage(format!("there is no baseline {path}; `lapwing baseline -o {path}` writes one"))
+        })?);
+        Ok(())
+    }
+
     /// The home that the command is about.
     fn home(&self) -> anyhow::Result<Home> {
         match &self.global.home {
@@ -86,9 +111,17 @@ impl Session {
         }
     }
 
-    /// The configuration in force.
+    /// The configuration in force, with the rules of the command line.
     fn config(&self) -> anyhow::Result<Loaded> {
-        Ok(config::load()?)
+        let mut loaded = config::load()?;
+        for file in &self.global.rules {
+            if !file.exists() {
+                let name = words::clean(&file.display().to_string());
+                return Err(usage(format!("--rules {name}: there is no such file")));
+            }
+            loaded.config.scan.packs.push(file.clone());
+        }
+        Ok(loaded)
     }
 
     /// The rules in force. Those that cannot be used are told of on standard error.
@@ -103,7 +136,14 @@ impl Session {
     fn request(&self) -> anyhow::Result<Request> {
         let usual = || std::thread::available_parallelism().map_or(1, usize::from).min(JOBS);
         let jobs = self.global.jobs.map_or_else(usual, usize::from);
-        Ok(Request { home: self.home()?, all: self.global.all, jobs, today: dates::today() })
+        Ok(Request {
+            home: self.home()?,
+            all: self.global.all,
+            jobs,
+            today: dates::today(),
+            baseline: self.baseline.clone(),
+            stdin: self.stdin.clone(),
+        })
     }
 
     /// Examines something, with a spinner and Ctrl-C.
@@ -137,10 +177,21 @@ impl Session {
                 // What is wrong with a pack is in the document's coverage already.
                 let pages = examine::engine(&self.config()?.config).0.pages();
                 let pages = pages.iter().map(|(kind, page)| (*kind, page.as_ref()));
-                let log = sarif::log(doc, pages, exit::complete(doc));
+                let log = sarif::log(doc, pages, exit::complete(doc), &Checkout::here());
                 let pretty = self.out.is_terminal();
                 json::value(&mut self.out, &log, pretty)?;
             }
+            Format::Junit => junit::document(&mut self.out, doc, self.global.fail_on)?,
+            Format::Gitlab => {
+                let issues = gitlab::issues(doc, &Checkout::here());
+                let pretty = self.out.is_terminal();
+                json::value(&mut self.out, &issues, pretty)?;
+            }
+            Format::Csv => csv::document(&mut self.out, doc)?,
+        }
+        if matches!(self.global.format, Format::Gitlab | Format::Csv) && !exit::complete(doc) {
+            // These formats have no room for it.
+            self.out.remark("warning", "not everything was examined; `--format text` says what was not");
         }
         Ok(exit::verdict(doc, self.global.fail_on))
     }
@@ -170,8 +221,8 @@ impl Session {
         match self.global.format {
             Format::Text => Ok(false),
             Format::Json => Ok(true),
-            Format::Jsonl | Format::Sarif => Err(usage(
-                "this command prints text or JSON; `--format jsonl` and `--format sarif` are for doctor, scan, list and show",
+            _ => Err(usage(
+                "this command prints text or JSON; the other formats are for doctor, scan, list and show",
             )),
         }
     }
@@ -190,7 +241,7 @@ mod tests {
 
     fn session(line: &[&str]) -> Session {
         let cli = Cli::try_parse_from(line).unwrap();
-        Session { out: Out::new(cli.global.color), global: cli.global }
+        Session::new(cli.global)
     }
 
     #[test]

@@ -1,16 +1,18 @@
-//! `lapwing rules check FILE…`: runs the examples that a user's own rules carry.
+//! `lapwing rules check FILE…`: runs the examples that rule files carry, and names what of another tool's rules is not
+//! used.
 
 use super::Session;
 use crate::exit::{Exit, usage};
 use crate::render::words::{self, clean, count};
-use lapwing_rules::pack::Packs;
+use lapwing_agent::examine::PACKS;
+use lapwing_rules::pack::{PackError, Packs};
 use lapwing_rules::testing;
 use serde::Serialize;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Largest pack.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: u64 = 8 << 20;
 
 /// What the examples of some files said.
 #[derive(Default, Serialize)]
@@ -18,6 +20,8 @@ struct Outcome {
     examples: u64,
     rules: u64,
     failures: Vec<Failure>,
+    /// Parts of another tool's rules that are not used, and without which nothing is missed.
+    notes: Vec<Failure>,
 }
 
 /// One thing that is wrong with a rule.
@@ -42,9 +46,12 @@ pub(super) fn run(session: &mut Session, paths: &[PathBuf]) -> anyhow::Result<Ex
         return Ok(exit);
     }
     for failure in &outcome.failures {
-        let rule = failure.rule.as_deref().map(|rule| format!("rule `{}`: ", clean(rule)));
-        let why = words::line(&failure.why);
-        writeln!(session.out, "{}: {}{why}", clean(&failure.file), rule.unwrap_or_default())?;
+        writeln!(session.out, "{}", told(failure))?;
+    }
+    if !session.global.quiet {
+        for note in &outcome.notes {
+            writeln!(session.out, "note: {}", told(note))?;
+        }
     }
     if exit == Exit::Clean && !session.global.quiet {
         writeln!(session.out, "{}", holds(&outcome))?;
@@ -52,16 +59,21 @@ pub(super) fn run(session: &mut Session, paths: &[PathBuf]) -> anyhow::Result<Ex
     Ok(exit)
 }
 
-/// Files, and the TOML files of directories in order of name.
+fn told(failure: &Failure) -> String {
+    let rule = failure.rule.as_deref().map(|rule| format!("rule `{}`: ", clean(rule)));
+    format!("{}: {}{}", clean(&failure.file), rule.unwrap_or_default(), words::line(&failure.why))
+}
+
+/// Files, and the rule files of directories in order of name.
 #[expect(clippy::disallowed_methods, reason = "directories named by whoever runs this, not the home's")]
 fn packs(paths: &[PathBuf]) -> Vec<PathBuf> {
-    let toml = |file: &Path| file.extension().is_some_and(|e| e == "toml");
+    let pack = |file: &Path| file.extension().is_some_and(|e| PACKS.iter().any(|pack| e == *pack));
     let mut all = Vec::new();
     for path in paths {
         match std::fs::read_dir(path) {
             Ok(entries) => {
                 let mut inside: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
-                inside.retain(|file| toml(file));
+                inside.retain(|file| pack(file));
                 inside.sort();
                 all.extend(inside);
             }
@@ -84,7 +96,7 @@ fn read(file: &Path) -> Result<String, String> {
     let mut text = String::new();
     let opened = std::fs::File::open(file).map_err(|e| e.to_string())?;
     opened.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
-    if text.len() as u64 > LARGEST { Err("is larger than 1 MiB".to_owned()) } else { Ok(text) }
+    if text.len() as u64 > LARGEST { Err("is larger than 8 MiB".to_owned()) } else { Ok(text) }
 }
 
 fn check(name: &str, text: &str, outcome: &mut Outcome) {
@@ -92,10 +104,11 @@ fn check(name: &str, text: &str, outcome: &mut Outcome) {
     let mut packs = Packs::default();
     packs.add(name, text);
     let at_places: usize = packs.places.iter().map(|(_, rules)| rules.len()).sum();
-    outcome.rules += (packs.secrets.len() + packs.settings.len() + at_places) as u64;
+    outcome.rules += (packs.secrets.len() + packs.settings.len() + packs.imported() + at_places) as u64;
     outcome.examples += ran as u64;
-    let unread = errors.into_iter().map(|e| Failure { file: e.file, rule: e.rule, why: e.why });
-    outcome.failures.extend(unread);
+    let failure = |e: PackError| Failure { file: e.file, rule: e.rule, why: e.why };
+    outcome.failures.extend(errors.into_iter().map(failure));
+    outcome.notes.extend(packs.notes.into_iter().map(failure));
     let failed = failures.into_iter();
     outcome.failures.extend(failed.map(|f| Failure {
         file: name.to_owned(),
@@ -105,6 +118,9 @@ fn check(name: &str, text: &str, outcome: &mut Outcome) {
 }
 
 fn holds(outcome: &Outcome) -> String {
+    if outcome.examples == 0 {
+        return format!("{} read; no examples to try", count(outcome.rules, "rule", "rules"));
+    }
     let hold = if outcome.examples == 1 { "holds" } else { "hold" };
     let examples = count(outcome.examples, "example", "examples");
     format!("{examples} of {} {hold}", count(outcome.rules, "rule", "rules"))

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 
 /// Paths of one real gap that are listed unless more are asked for.
 const PATHS: usize = 5;
+/// Notes that are listed unless more are asked for: a file of another tool's rules may have hundreds.
+const NOTES: usize = 8;
 const INDENT: &str = "  ";
 const DEEPER: &str = "      ";
 
@@ -99,10 +101,14 @@ pub(crate) fn notes(out: &mut dyn Write, summary: &Summary, view: &View) -> io::
     if !summary.notes.is_empty() {
         writeln!(out)?;
     }
-    summary
-        .notes
-        .iter()
-        .try_for_each(|note| hang(out, "", INDENT, &format!("Note: {}", words::line(note)), view.width))
+    let shown = if view.verbose { summary.notes.len() } else { NOTES.min(summary.notes.len()) };
+    for note in summary.notes.iter().take(shown) {
+        hang(out, "", INDENT, &format!("Note: {}", words::line(note)), view.width)?;
+    }
+    if summary.notes.len() > shown {
+        writeln!(out, "Note: and {} more (-v lists them all)", summary.notes.len() - shown)?;
+    }
+    Ok(())
 }
 
 /// What people have decided to live with, and what of it has become idle.
@@ -117,6 +123,9 @@ pub(crate) fn ignores(out: &mut dyn Write, summary: &Summary, view: &View) -> io
     }
     if summary.silenced > 0 {
         parts.push(format!("{} silenced by a marker in the file", words::number(summary.silenced)));
+    }
+    if summary.baselined > 0 {
+        parts.push(format!("{} left out because of the baseline", words::number(summary.baselined)));
     }
     if !parts.is_empty() {
         writeln!(out)?;

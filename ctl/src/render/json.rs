@@ -102,6 +102,7 @@ mod tests {
         assert_eq!(finding["state"]["is"], "open");
         assert_eq!(keys(&json["coverage"][0]), ["count", "paths", "policy", "reason", "why"]);
         let summary = [
+            "baselined",
             "bytes",
             "complete",
             "critical",

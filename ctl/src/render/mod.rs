@@ -1,12 +1,16 @@
 //! What people and programs read.
 
 pub(crate) mod coverage;
+pub(crate) mod csv;
 pub(crate) mod detail;
+pub(crate) mod gitlab;
 pub(crate) mod json;
+pub(crate) mod junit;
 pub(crate) mod out;
 pub(crate) mod page;
 #[cfg(test)]
 pub(crate) mod sample;
 pub(crate) mod sarif;
+pub(crate) mod stable;
 pub(crate) mod text;
 pub(crate) mod words;

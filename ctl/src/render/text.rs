@@ -146,10 +146,12 @@ fn totals(doc: &Document, view: &View) -> String {
     }
     let files = count(doc.summary.files, "file", "files");
     let time = words::duration(doc.summary.millis);
+    // What a baseline has was found too.
+    let nothing = if doc.summary.baselined > 0 { "Nothing new" } else { "Nothing" };
     match (counts.is_empty(), complete(doc)) {
-        (true, true) => format!("Nothing found in {files}, {time}."),
+        (true, true) => format!("{nothing} found in {files}, {time}."),
         (true, false) => {
-            format!("Nothing found so far, but this run is incomplete: {files} examined, {time}.")
+            format!("{nothing} found so far, but this run is incomplete: {files} examined, {time}.")
         }
         (false, true) => format!("{counts} in {files}, {time}."),
         (false, false) => format!("{counts} in {files}, {time}. This run is incomplete."),

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the reader that everybody else is told to use")]
 
 use crate::record::Reason;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, statat};
 use rustix::io::Errno;
 use std::ffi::CString;
@@ -9,10 +10,13 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 /// Largest configuration file of our own.
 const CONFIG: u64 = 1 << 20;
+/// Largest file of rules: other tools' collections come as one.
+const RULES: u64 = 8 << 20;
 /// Largest file that a rule may ask for.
 const SMALL: u64 = 4 << 20;
 
@@ -112,14 +116,20 @@ pub(crate) fn is_remote(dir: &OwnedFd) -> bool {
 }
 
 /// Memory for one file after the other: grows once, is wiped at the end.
-pub(crate) struct Buffer {
+pub(crate) struct Buffer<'a> {
     bytes: Zeroizing<Vec<u8>>,
     len: usize,
+    stop: Option<&'a AtomicBool>,
 }
 
-impl Buffer {
-    pub(crate) fn new() -> Buffer {
-        Buffer { bytes: Zeroizing::new(Vec::new()), len: 0 }
+impl<'a> Buffer<'a> {
+    pub(crate) fn new() -> Buffer<'a> {
+        Buffer { bytes: Zeroizing::new(Vec::new()), len: 0, stop: None }
+    }
+
+    /// For something that may stay silent for ever: waits for it until it is told to stop.
+    pub(crate) fn waiting(stop: &'a AtomicBool) -> Buffer<'a> {
+        Buffer { stop: Some(stop), ..Buffer::new() }
     }
 
     /// What has been read.
@@ -137,6 +147,10 @@ impl Buffer {
     pub(crate) fn fill(&mut self, fd: &OwnedFd, target: usize) -> Result<bool, Reason> {
         self.grow(target);
         while self.len < target {
+            // What has come so far is judged as if nothing were to come; whoever stops the run notes that.
+            if self.stop.is_some_and(|stop| !ready(fd, stop)) {
+                return Ok(true);
+            }
             match rustix::io::read(fd, &mut self.bytes[self.len..target]) {
                 Ok(0) => return Ok(true),
                 Ok(n) => self.len += n,
@@ -171,6 +185,19 @@ impl Buffer {
     }
 }
 
+/// Waits until there is something to read, an end or an error too. `false` when told to stop.
+fn ready(fd: &OwnedFd, stop: &AtomicBool) -> bool {
+    let while_waiting = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    while !stop.load(Ordering::Relaxed) {
+        match poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&while_waiting)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            // Reading says what is wrong.
+            Ok(_) | Err(_) => return true,
+        }
+    }
+    false
+}
+
 /// A small regular file, whole, links followed: for rules that ask for a file by name.
 pub(crate) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, String> {
     read_regular(path, SMALL)
@@ -178,8 +205,16 @@ pub(crate) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, String> {
 
 /// A configuration file of our own, `None` when there is none. Links are followed: administrators use them.
 pub(crate) fn read_config(path: &Path) -> Result<Option<String>, String> {
-    let Some(bytes) = read_regular(path, CONFIG)? else { return Ok(None) };
-    String::from_utf8(bytes).map(Some).map_err(|_| "is not UTF-8".to_owned())
+    text(read_regular(path, CONFIG)?)
+}
+
+/// A file of rules that somebody has named, `None` when there is none. Links are followed.
+pub(crate) fn read_rules(path: &Path) -> Result<Option<String>, String> {
+    text(read_regular(path, RULES)?)
+}
+
+fn text(bytes: Option<Vec<u8>>) -> Result<Option<String>, String> {
+    bytes.map(String::from_utf8).transpose().map_err(|_| "is not UTF-8".to_owned())
 }
 
 fn read_regular(path: &Path, cap: u64) -> Result<Option<Vec<u8>>, String> {

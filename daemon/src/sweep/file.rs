@@ -7,6 +7,7 @@ use crate::machine::sqlite::{self, Sqlite};
 use crate::record::Reason;
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::READABLE;
+use lapwing_rules::facts::Meta;
 use lapwing_rules::finding::{Finding, Location, Report};
 use lapwing_rules::place::Place;
 use lapwing_rules::secrets::stream::Stream;
@@ -46,11 +47,23 @@ pub(super) struct File<'a> {
 
 /// Examines a file.
 pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
-    let File { fd, stat, shown, place, .. } = *file;
-    if let Some(kind) = place.and_then(|p| Sqlite::of_place(&p.id)) {
+    if let Some(kind) = file.place.and_then(|p| Sqlite::of_place(&p.id)) {
         return database(scope, file, kind, done);
     }
-    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+    let size = usize::try_from(file.stat.st_size).unwrap_or(usize::MAX);
+    read(scope, file, size, Some(scope.machine.meta(file.stat)), buffer, done)
+}
+
+/// Reads and judges what is in a file of about this size, from where it stands.
+pub(super) fn read(
+    scope: &Scope<'_>,
+    file: &File<'_>,
+    size: usize,
+    meta: Option<Meta>,
+    buffer: &mut Buffer,
+    done: &mut Done,
+) -> Outcome {
+    let File { fd, shown, place, .. } = *file;
     let whole = place.is_some() || size < WINDOW;
     let first = if whole { READABLE.min(size) + 1 } else { WINDOW };
     buffer.keep(0);
@@ -65,7 +78,7 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
     }
     let cx = scope.cx();
     if ended {
-        let target = Target { path: shown, place, bytes: buffer.get(), meta: Some(scope.machine.meta(stat)) };
+        let target = Target { path: shown, place, bytes: buffer.get(), meta };
         return finish(scope, shown, guarded(|| scope.engine.scan(&target, &cx)), done);
     }
     if place.and_then(|p| p.reader.as_ref()).is_some() {

@@ -2,6 +2,7 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod file;
+mod input;
 mod part;
 mod places;
 mod queue;
@@ -148,6 +149,11 @@ pub(crate) fn walk(
     each: impl FnMut(Done),
 ) {
     walk::run(scope, root, walk::Dir::top(shown, tilde), dealt, indexes, each);
+}
+
+/// Examines standard input under this name.
+pub(crate) fn input(scope: &Scope<'_>, name: Option<&Path>) -> Done {
+    input::examine(scope, name)
 }
 
 /// Examines a remembered path once more; an empty result when it is gone.

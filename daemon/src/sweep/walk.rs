@@ -51,7 +51,7 @@ struct Worker<'a> {
     root_path: &'a Path,
     dealt: &'a HashSet<PathBuf>,
     index: Option<Index>,
-    buffer: Buffer,
+    buffer: Buffer<'a>,
     names: Vec<MaybeUninit<u8>>,
 }
 

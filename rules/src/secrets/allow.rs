@@ -55,6 +55,13 @@ pub(crate) fn placeholder(secret: &[u8]) -> Option<&'static str> {
     (run(&lower) >= 8 || sequence(&lower) >= 10).then_some("a keyboard or counting sequence")
 }
 
+/// Two sequences, one in the other: `1a2b3c4d5e6f`, `aB1cD2eF3gH4`.
+pub(crate) fn woven(secret: &[u8]) -> bool {
+    let lower = secret.to_ascii_lowercase();
+    let only = |class: fn(&u8) -> bool| lower.iter().copied().filter(class).collect::<Vec<_>>();
+    rising(&only(u8::is_ascii_alphabetic)) >= 6 && rising(&only(u8::is_ascii_digit)) >= 4
+}
+
 /// Whether a value is a reference to a secret kept elsewhere, or code, rather than the secret.
 pub(crate) fn reference(value: &[u8]) -> bool {
     let v = value.trim_ascii();
@@ -99,7 +106,12 @@ fn run(bytes: &[u8]) -> usize {
 
 /// Longest stretch in which each byte follows the one before by one, up or down.
 fn sequence(bytes: &[u8]) -> usize {
-    longest(bytes, |a, b| b.wrapping_sub(a) == 1).max(longest(bytes, |a, b| a.wrapping_sub(b) == 1))
+    rising(bytes).max(longest(bytes, |a, b| a.wrapping_sub(b) == 1))
+}
+
+/// Longest stretch in which each byte is the one after the one before.
+fn rising(bytes: &[u8]) -> usize {
+    longest(bytes, |a, b| b.wrapping_sub(a) == 1)
 }
 
 fn longest(bytes: &[u8], joined: impl Fn(u8, u8) -> bool) -> usize {
@@ -129,6 +141,12 @@ mod tests {
         for real in ["q9Xv2LmT7bRw4Zc8", "dGhpcyBpcyBub3Q"] {
             assert!(placeholder(real.as_bytes()).is_none(), "{real}");
         }
+    }
+
+    #[test]
+    fn woven_sequences() {
+        assert!(woven(b"SBX-1a2b3c4d-5e6f-9c0d") && woven(b"aB1cD2eF3gH4iJ5kL6mN7"));
+        assert!(!woven(b"q9Xv2LmT7bRw4Zc8") && !woven(b"abcdefgh"));
     }
 
     #[test]

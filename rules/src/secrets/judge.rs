@@ -1,95 +1,207 @@
 //! Is the value behind a name such as `password` or `token` a secret? Names alone are worth little: half the source
-//! code of the world assigns something to `token`.
+//! code of the world assigns something to `token`. What the name ends with, how the value is dressed, which characters it
+//! is made of and what kind of file it stands in decide together, and how sure they are is its grade.
 
+use crate::rule::Grade;
 use crate::secrets::allow;
+use crate::secrets::chosen;
 use crate::secrets::entropy::shannon;
 use crate::secrets::named::{Link, Value};
+use crate::secrets::words::{mean, wordy};
 
 /// What the file tells about an unquoted value.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Setting {
     /// Configuration, environment, histories: `name=value` is a value.
     Config,
+    /// Notes, logs, documentation: it may be a value, or the next word of a sentence.
+    Text,
     /// Source code and anything else: an unquoted word is a variable.
     Code,
 }
 
+/// Where the bytes stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Around {
+    pub(crate) setting: Setting,
+    /// Among tests, examples or documentation.
+    pub(crate) samples: bool,
+}
+
+impl Around {
+    /// A file that a person or a program has set something in.
+    pub(crate) const CONFIG: Around = Around { setting: Setting::Config, samples: false };
+}
+
 /// Words after which a password (chosen by a person) rather than a token (made by a machine) follows.
-const PASSWORDS: &[&str] = &["passw", "pwd", "passphrase", "pass"];
-/// Names that contain a telling word and never hold a secret.
-const HARMLESS: &[&str] = &[
-    "token_type",
-    "tokentype",
-    "token_url",
-    "tokenurl",
-    "token_uri",
-    "tokenizer",
-    "max_tokens",
-    "maxtokens",
-    "token_limit",
-    "secret_name",
-    "secretname",
-    "secretkeyref",
-    "password_hash",
-    "passwordhash",
-    "public_key",
-    "publickey",
-    "token_endpoint",
-    "key_id",
-    "keyid",
-    "key_name",
-    "keyname",
-    "token_count",
-    "password_field",
-    "password_label",
-    "csrf",
-    "token_expir",
-    "token_ttl",
-    "secret_id",
-    "secretid",
-    "password_policy",
-    "password_min",
-    "password_max",
-    "password_reset",
-    "forgot_password",
-    "forgotpassword",
+const PASSWORDS: &[&str] = &["passw", "pasw", "pswd", "pwd", "passphrase", "pass", "pw"];
+/// Last words of names that hold something about a secret, not the secret.
+const ABOUT: &[&str] = &[
+    "alg",
+    "algorithm",
+    "arn",
+    "at",
+    "audience",
+    "bytes",
+    "charset",
+    "class",
+    "count",
+    "digest",
+    "dir",
+    "directory",
+    "enabled",
+    "endpoint",
+    "env",
+    "expiration",
+    "expires",
+    "expiry",
+    "field",
     "file",
-    "path",
-    "_dir",
-    "pattern",
-    "regex",
-    "nexttoken",
-    "next_token",
-    "pagetoken",
-    "page_token",
-    "continuationtoken",
-    "continuation_token",
-    "clienttoken",
-    "client_token",
-    "requesttoken",
-    "request_token",
-    "locktoken",
-    "changetoken",
-    "updatetoken",
-    "authorizationrule",
-    "_arn",
-    "keyarn",
-    "secretarn",
-    "sha256",
-    "checksum",
+    "filename",
     "fingerprint",
+    "format",
+    "group",
+    "hash",
+    "header",
+    "hint",
+    "host",
+    "id",
+    "identifier",
+    "ids",
+    "index",
+    "input",
+    "issuer",
+    "kind",
+    "label",
+    "len",
+    "length",
+    "limit",
+    "location",
+    "manager",
+    "message",
+    "method",
+    "mode",
+    "name",
+    "names",
+    "param",
+    "path",
+    "pattern",
+    "placeholder",
+    "policy",
+    "port",
+    "prefix",
+    "prompt",
+    "provider",
+    "ref",
+    "regex",
+    "region",
+    "role",
+    "rule",
+    "scheme",
+    "scope",
+    "selector",
+    "service",
+    "size",
+    "source",
+    "state",
+    "status",
+    "store",
+    "suffix",
+    "text",
+    "title",
+    "ttl",
+    "type",
+    "uri",
+    "url",
+    "usage",
+    "user",
+    "username",
+    "validator",
+    "version",
+];
+/// Parts of names, without separators, that make a value harmless wherever they stand.
+const HARMLESS: &[&str] = &[
+    "authorizationrule",
+    "changetoken",
+    "checksum",
+    "clienttoken",
+    "continuationtoken",
+    "csrf",
+    "fingerprint",
+    "forgotpassword",
+    "idempotency",
+    "integrity",
+    "locktoken",
+    "maxtoken",
+    "nexttoken",
+    "pagetoken",
+    "passwordfield",
+    "passwordhash",
+    "passwordlabel",
+    "passwordmax",
+    "passwordmin",
+    "passwordpolicy",
+    "passwordreset",
+    "publickey",
+    "publictoken",
+    "publishable",
+    "requesttoken",
+    "secretkeyref",
+    "sha256",
+    "sitekey",
+    "tokencount",
+    "tokenizer",
+    "tokenlimit",
+    "updatetoken",
+    "xsrf",
 ];
 
-/// Whether the value is worth telling a person about.
-pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting) -> bool {
+/// How sure it is that the value is a secret that a person would want to know of; `None` when it is not. `vendors` are
+/// names without separators whose own rules know what their tokens look like.
+pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, vendors: &[String]) -> Option<Grade> {
     let secret = &bytes[value.start..value.end];
-    let name = String::from_utf8_lossy(&bytes[value.name_start..value.name_end]).to_ascii_lowercase();
-    let plain = name.replace('-', "_");
-    if HARMLESS.iter().any(|h| plain.contains(h)) || !plausible(secret, value, setting) {
-        return false;
+    let name = &bytes[value.name_start..value.name_end];
+    let squeezed: String = name
+        .iter()
+        .filter(|b| b.is_ascii_alphanumeric())
+        .map(|b| char::from(b.to_ascii_lowercase()))
+        .collect();
+    if HARMLESS.iter().any(|h| squeezed.contains(h)) || about(name) || !plausible(secret, value, setting) {
+        return None;
     }
-    let chosen = PASSWORDS.iter().any(|p| plain.contains(p));
-    if chosen { password(secret, setting) } else { token(secret) }
+    let chosen = PASSWORDS.iter().any(|p| squeezed.contains(p));
+    let plain = setting == Setting::Text && !dressed(value, setting);
+    let grade = if chosen {
+        password(secret, setting)?
+    } else if vendors.iter().any(|v| squeezed.contains(v.as_str())) {
+        return None;
+    } else {
+        token(secret)?
+    };
+    match plain {
+        true if kinds(secret) < 3 || value.start > value.name_end + 3 => None,
+        true => Some(Grade::Guessed),
+        false => Some(grade),
+    }
+}
+
+/// Whether the last word of a name says that the value is about a secret: `tokenType`, `SECRET_NAME`, `key-id`.
+fn about(name: &[u8]) -> bool {
+    let end = name.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |i| i + 1);
+    let name = &name[..end];
+    let upper = |i: usize| name[i].is_ascii_uppercase();
+    let start = (1..end).rev().find(|i| {
+        !name[i - 1].is_ascii_alphabetic()
+            || (upper(*i) && !upper(i - 1))
+            || (upper(*i) && *i + 1 < end && !upper(i + 1))
+    });
+    let last = name[start.unwrap_or(0)..].to_ascii_lowercase();
+    ABOUT.binary_search_by(|w| w.as_bytes().cmp(&last)).is_ok()
+}
+
+/// Quoted, between tags, or in a file in which a bare word is a value.
+fn dressed(value: &Value, setting: Setting) -> bool {
+    value.quoted || value.link == Link::Tag || setting == Setting::Config
 }
 
 /// Rules out code, references, placeholders and prose.
@@ -98,50 +210,65 @@ fn plausible(secret: &[u8], value: &Value, setting: Setting) -> bool {
         Link::Assign | Link::Comma | Link::Tag | Link::ValueLine => true,
         Link::Flag => setting == Setting::Config,
     };
-    let dressed = value.quoted || value.link == Link::Tag || setting == Setting::Config;
-    link && dressed
+    link && (dressed(value, setting) || setting == Setting::Text)
         && secret.is_ascii()
         && !secret.iter().any(|b| b.is_ascii_whitespace() || b.is_ascii_control())
         && !allow::reference(secret)
         && allow::placeholder(secret).is_none()
+        && !allow::woven(secret)
         && !code(secret)
 }
 
-/// Paths, URLs, calls, member access, hashes with their algorithm.
+/// Paths, URLs, calls, member access, selectors, hashes with their algorithm.
 fn code(secret: &[u8]) -> bool {
     let has = |b: u8| memchr::memchr(b, secret).is_some();
-    let url = memchr::memmem::find(secret, b"://").is_some();
-    let path = secret.starts_with(b"/")
-        || secret.starts_with(b"./")
-        || secret.starts_with(b"~/")
-        || secret.starts_with(b"..");
+    let part = |p: &[u8]| memchr::memmem::find(secret, p).is_some();
+    let path = [&b"/"[..], b"./", b"~/", b"..", b"urn:"].iter().any(|p| secret.starts_with(p));
     let call = has(b'(') || has(b'[') || has(b'{') || has(b'<');
-    let member = !secret.iter().any(u8::is_ascii_digit)
-        && (has(b'.') || memchr::memmem::find(secret, b"::").is_some());
-    url || path || call || member || secret.starts_with(b"sha256:") || secret.starts_with(b"$2")
+    let member = !secret.iter().any(u8::is_ascii_digit) && has(b'.');
+    let selector = matches!(secret.first(), Some(b'#' | b'.')) && words(&secret[1..]);
+    part(b"://")
+        || part(b"::")
+        || path
+        || call
+        || member
+        || selector
+        || secret.starts_with(b"sha256:")
+        || crypt(secret)
 }
 
-fn classes(secret: &[u8]) -> (bool, bool, bool, bool) {
-    let any = |f: fn(&u8) -> bool| secret.iter().any(f);
-    (
-        any(u8::is_ascii_lowercase),
-        any(u8::is_ascii_uppercase),
-        any(u8::is_ascii_digit),
-        any(u8::is_ascii_punctuation),
-    )
+/// A hash of a password, as `crypt(3)` writes it.
+fn crypt(secret: &[u8]) -> bool {
+    [&b"$1$"[..], b"$2", b"$5$", b"$6$", b"$y$", b"$apr1$", b"$argon2"].iter().any(|p| secret.starts_with(p))
+}
+
+fn kinds(secret: &[u8]) -> usize {
+    let any = |f: fn(&u8) -> bool| usize::from(secret.iter().any(f));
+    any(u8::is_ascii_lowercase)
+        + any(u8::is_ascii_uppercase)
+        + any(u8::is_ascii_digit)
+        + any(u8::is_ascii_punctuation)
 }
 
 /// A password that a person chose: short, but not a word.
-fn password(secret: &[u8], setting: Setting) -> bool {
-    let (lower, upper, digit, mark) = classes(secret);
-    let kinds = usize::from(lower) + usize::from(upper) + usize::from(digit) + usize::from(mark);
-    let least = if setting == Setting::Config { 6 } else { 8 };
-    secret.len() >= least
-        && secret.len() <= 128
-        && kinds >= 2
-        && (digit || mark)
-        && !words(secret)
-        && shannon(secret) >= 2.3
+fn password(secret: &[u8], setting: Setting) -> Option<Grade> {
+    let least = if setting == Setting::Config { 6 } else { 7 };
+    let telling = secret.iter().any(|b| b.is_ascii_digit() || b.is_ascii_punctuation());
+    let shaped = (least..=128).contains(&secret.len()) && kinds(secret) >= 2 && telling;
+    if !shaped || words(secret) || shannon(secret) < 2.3 {
+        return None;
+    }
+    match (weak(secret), setting) {
+        (false, _) => Some(Grade::Named),
+        (true, Setting::Config) => Some(Grade::Guessed),
+        (true, _) => None,
+    }
+}
+
+/// `password1`, `Test123!`, `knextest`: what examples say, and what careless people use.
+pub(crate) fn weak(secret: &[u8]) -> bool {
+    let letters: Vec<u8> = secret.iter().copied().filter(u8::is_ascii_alphabetic).collect();
+    chosen::stand_in(&letters) || mean(secret, 5).is_some_and(|m| m > 8)
 }
 
 /// `my_password`, `user-pass`, `PASSWORD_FIELD`: words with separators only.
@@ -153,39 +280,73 @@ fn words(secret: &[u8]) -> bool {
 }
 
 /// A token that a machine made: long, mixed, random.
-fn token(secret: &[u8]) -> bool {
-    let (lower, upper, digit, _) = classes(secret);
-    let hex = secret.iter().all(u8::is_ascii_hexdigit);
+fn token(secret: &[u8]) -> Option<Grade> {
+    let hex = secret.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
     let floor = if hex { 3.0 } else { 3.5 };
-    (16..=512).contains(&secret.len())
-        && digit
-        && (lower || upper)
-        && !words(secret)
-        && shannon(secret) >= floor
-        && digits(secret) >= 3
-}
-
-fn digits(secret: &[u8]) -> usize {
-    secret.iter().filter(|b| b.is_ascii_digit()).count()
+    let digits = secret.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = secret.iter().any(u8::is_ascii_alphabetic);
+    let random =
+        digits >= 3 && letters && !words(secret) && shannon(secret) >= floor && (hex || !wordy(secret));
+    if !random || !(16..=512).contains(&secret.len()) {
+        return None;
+    }
+    Some(if secret.len() >= 20 { Grade::Named } else { Grade::Guessed })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::secrets::named;
+    use crate::testing::fill;
 
-    fn judged(text: &str, word: &str, setting: Setting) -> bool {
+    fn judged(text: &str, word: &str, setting: Setting) -> Option<Grade> {
         let at = text.to_ascii_lowercase().find(word).unwrap();
         let value = named::value(text.as_bytes(), at, at + word.len(), &mut (0, 0));
-        value.is_some_and(|v| generic(text.as_bytes(), &v, setting))
+        value.and_then(|v| generic(text.as_bytes(), &v, setting, &["acme".to_owned()]))
     }
 
     #[test]
     fn secrets_are_told() {
-        assert!(judged("DB_PASSWORD=hunter2!x", "password", Setting::Config));
-        let made = |text: &str| crate::testing::fill(text, "judge");
-        assert!(judged(&made("password = \"{{alnum:9}}7\""), "password", Setting::Code));
-        assert!(judged(&made("api_token: \"{{alnum:20}}42\""), "token", Setting::Code));
+        assert_eq!(judged("DB_PASSWORD=hunter2!x", "password", Setting::Config), Some(Grade::Guessed));
+        let made = |text: &str| fill(text, "judge");
+        assert_eq!(
+            judged(&made("password = \"{{alnum:9}}7\""), "password", Setting::Code),
+            Some(Grade::Named)
+        );
+        assert_eq!(
+            judged(&made("api_token: \"{{alnum:20}}42\""), "token", Setting::Code),
+            Some(Grade::Named)
+        );
+        assert_eq!(judged(&made("token: {{alnum:20}}aB4"), "token", Setting::Text), Some(Grade::Guessed));
+        assert_eq!(judged(&made("token: {{alnum:20}}aB4"), "token", Setting::Code), None);
+    }
+
+    #[test]
+    fn a_vendor_knows_its_own_tokens() {
+        let token = fill("acme_token: \"{{alnum:32}}\"", "judge");
+        assert_eq!(judged(&token, "token", Setting::Code), None);
+        let password = fill("acme_password: \"{{alnum:12}}7\"", "judge");
+        assert_eq!(judged(&password, "password", Setting::Code), Some(Grade::Named));
+    }
+
+    #[test]
+    fn names_about_secrets_are_not_their_names() {
+        for name in [
+            "tokenType",
+            "SECRET_NAME",
+            "key-id",
+            "apiKeyID",
+            "token.url",
+            "passwordField",
+            "tokenURL",
+            "secret_id",
+        ] {
+            assert!(about(name.as_bytes()), "{name}");
+        }
+        for name in ["token", "API_KEY", "dbPassword", "secret", "tokenV2", "ID_TOKEN", ""] {
+            assert!(!about(name.as_bytes()), "{name}");
+        }
+        assert!(ABOUT.is_sorted());
     }
 
     #[test]
@@ -200,12 +361,17 @@ mod tests {
             "password=args.password1",
             "token_type = \"Bearer1234567890abc\"",
             "password = \"your-password-1\"",
+            "password = \"password1\"",
             "token: 12345678",
             "token=$TOKEN",
             "password_file = \"/run/secrets/pw1\"",
+            "addPassword = '#add-password'",
+            "token: Ed25519::from4567890",
+            "token = \"AgencyIdentificationCode123\"",
+            "lock-token: 'urn:uuid:a515cfa4-5da4-22e1-f5b5-00a0451e6bf7'",
         ] {
-            let word = if text.contains("password") { "password" } else { "token" };
-            assert!(!judged(text, word, Setting::Code), "{text}");
+            let word = if text.to_ascii_lowercase().contains("password") { "password" } else { "token" };
+            assert_eq!(judged(text, word, Setting::Code), None, "{text}");
         }
     }
 }

@@ -7,10 +7,11 @@ use crate::secrets::checksum::{Evidence, Proof, Seen, Worth};
 use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
-use crate::secrets::judge::{self, Setting};
+use crate::secrets::foreign::{ForeignRule, ForeignSet};
+use crate::secrets::judge::{self, Around};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting};
-use crate::secrets::rules::{Compiled, SecretRule};
+use crate::secrets::rules::{Compiled, FAR, SecretRule};
 use regex_automata::{Anchored, Input};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,11 @@ use std::sync::Arc;
 /// All secret rules, ready to match.
 pub(crate) struct SecretSet {
     pub(crate) rules: Vec<SecretRule>,
+    /// Vendors whose own rules know their tokens, see [`judge::generic`].
+    vendors: Vec<String>,
     prefilter: Prefilter,
+    /// Rules of other tools, which are searched for in their own way.
+    pub(crate) foreign: ForeignSet,
 }
 
 /// A secret in a view.
@@ -39,18 +44,31 @@ pub(crate) struct Hit {
     pub(crate) rank: u8,
 }
 
+impl Hit {
+    /// The secret's bytes; `bytes` are those that were searched.
+    pub(crate) fn secret<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        self.decoded.as_ref().map_or(&bytes[self.at.0..self.at.1], Secret::expose)
+    }
+}
+
 impl SecretSet {
-    pub(crate) fn new(rules: Vec<SecretRule>) -> SecretSet {
+    pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        SecretSet { rules, prefilter }
+        SecretSet { rules, vendors, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
     /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a
     /// rule that had more near misses than it was given time for, so that not all of them were tried.
-    pub(crate) fn hits(&self, bytes: &[u8], setting: Setting) -> (Vec<Hit>, Option<&str>) {
+    pub(crate) fn hits<'s, 'p>(
+        &'s self,
+        bytes: &[u8],
+        around: Around,
+        off: &'p dyn Fn(&Page) -> bool,
+    ) -> (Vec<Hit>, Option<&'s str>) {
         let mut search = Search {
             set: self,
-            setting,
+            around,
+            off,
             left: HashMap::new(),
             allowance: EFFORT * bytes.len() + SLACK,
             dense: None,
@@ -62,23 +80,26 @@ impl SecretSet {
 
 /// Bytes that one rule's expression may look at, for each byte that is searched: hits of ordinary files stay far below
 /// this, and only input made of near misses reaches it.
-const EFFORT: usize = 24;
+const EFFORT: usize = 10;
 /// The same, for small inputs.
 const SLACK: usize = 256 << 10;
-/// What a failed try at one place costs at most: it mostly gives up after a few bytes, however far it might have looked.
+/// What a failed try at one place costs at most where the expression does not look far: it mostly gives up after a few
+/// bytes.
 const TRY: usize = 256;
 
 /// One search, with what it may still spend.
-struct Search<'s> {
+struct Search<'s, 'p> {
     set: &'s SecretSet,
-    setting: Setting,
+    around: Around,
+    /// Rules that policy has switched off: they must not win over others.
+    off: &'p dyn Fn(&Page) -> bool,
     /// Bytes that each rule may still look at.
     left: HashMap<usize, usize>,
     allowance: usize,
     dense: Option<&'s str>,
 }
 
-impl<'s> Search<'s> {
+impl<'s> Search<'s, '_> {
     fn view(&mut self, bytes: &[u8], depth: usize) -> Vec<Hit> {
         let mut out = Vec::new();
         self.plain(bytes, &mut out);
@@ -151,7 +172,7 @@ impl<'s> Search<'s> {
         let half = compiled.regex.search_half(&input);
         let looked = match half {
             Some(end) => end.offset() - from,
-            None if anchored.is_anchored() => (to - from).min(TRY),
+            None if anchored.is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
             None => to - from,
         };
         self.spend(index, looked);
@@ -169,7 +190,9 @@ impl<'s> Search<'s> {
         }
         let anchor = if compiled.group == 0 && whole.start == start { end - start } else { 0 };
         let shown = rule.spec.shown.unwrap_or(anchor);
+        let before = out.len();
         rule.judge(compiled, bytes, (secret.start, secret.end), shown, out);
+        self.doubt(rule, bytes, before, out);
     }
 
     fn named(&mut self, index: usize, bytes: &[u8], value: &Value, out: &mut Vec<Hit>) {
@@ -188,10 +211,34 @@ impl<'s> Search<'s> {
             return;
         }
         let value = Value { end, ..*value };
-        if rule.spec.generic && !judge::generic(bytes, &value, self.setting) {
-            return;
-        }
+        let before = out.len();
+        let sure = if rule.spec.generic {
+            let Some(grade) = judge::generic(bytes, &value, self.around.setting, &self.set.vendors) else {
+                return;
+            };
+            grade
+        } else {
+            Grade::Proved
+        };
         rule.judge(compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
+        out[before..].iter_mut().for_each(|hit| hit.grade = hit.grade.min(sure));
+        self.doubt(rule, bytes, before, out);
+    }
+
+    /// What stands in every test suite and manual is only guessed there, and so is a password that is a word.
+    fn doubt(&self, rule: &SecretRule, bytes: &[u8], before: usize, out: &mut Vec<Hit>) {
+        if out.len() > before && (self.off)(&rule.page) {
+            out.truncate(before);
+        }
+        for hit in &mut out[before..] {
+            if self.around.samples && rule.common() {
+                hit.grade = Grade::Guessed;
+                hit.note =
+                    Some("stands among tests or documentation, which are full of such samples".to_owned());
+            } else if rule.spec.chosen && judge::weak(&bytes[hit.at.0..hit.at.1]) {
+                hit.grade = hit.grade.min(Grade::Guessed);
+            }
+        }
     }
 }
 
@@ -292,12 +339,14 @@ fn right_edge(bytes: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::engine::Engine;
-    use crate::secrets::judge::Setting;
+    use crate::secrets::judge::{Around, Setting};
     use crate::testing::fill;
+
+    const CODE: Around = Around { setting: Setting::Code, samples: false };
 
     fn rules(text: &str) -> Vec<String> {
         let engine = Engine::builtin();
-        engine.secrets.hits(text.as_bytes(), Setting::Code).0.iter().map(|h| h.page.id.clone()).collect()
+        engine.secrets.hits(text.as_bytes(), CODE, &|_| false).0.iter().map(|h| h.page.id.clone()).collect()
     }
 
     #[test]
@@ -326,7 +375,7 @@ mod tests {
     fn a_wrong_checksum_is_told_also_behind_a_name() {
         let text = fill("github_token = \"ghp_{{alnum:36}}\"", "matcher");
         let engine = Engine::builtin();
-        let (hits, _) = engine.secrets.hits(text.as_bytes(), Setting::Code);
+        let (hits, _) = engine.secrets.hits(text.as_bytes(), CODE, &|_| false);
         let found: Vec<_> = hits.iter().map(|h| (h.page.id.as_str(), h.grade)).collect();
         assert_eq!(found, [("github-pat", crate::rule::Grade::Guessed)]);
     }
@@ -336,10 +385,10 @@ mod tests {
     fn near_misses_cost_no_more_than_their_share() {
         let header = ["-----", "BEGIN RSA PRIVATE KEY", "-----\n"].concat();
         let engine = Engine::builtin();
-        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), Setting::Code);
+        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), CODE, &|_| false);
         assert!(hits.is_empty());
         assert_eq!(dense, Some("private-key-rsa"));
-        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), Setting::Code);
+        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), CODE, &|_| false);
         assert_eq!(dense, None);
     }
 }

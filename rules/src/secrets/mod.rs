@@ -3,11 +3,14 @@
 pub(crate) mod allow;
 pub(crate) mod checksum;
 pub(crate) mod chosen;
+pub(crate) mod companion;
 pub(crate) mod decode;
 pub(crate) mod entropy;
+pub(crate) mod foreign;
 pub(crate) mod judge;
 pub(crate) mod matcher;
 pub(crate) mod named;
 pub(crate) mod prefilter;
 pub(crate) mod rules;
 pub mod stream;
+mod words;

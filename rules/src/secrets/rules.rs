@@ -27,6 +27,8 @@ pub(crate) struct Compiled {
     /// Longest possible match, bounded by [`LONGEST`].
     pub(crate) reach: usize,
     pub(crate) allow: Vec<Regex>,
+    /// What it is, and the identifier.
+    pub(crate) beside: Vec<(String, Regex)>,
 }
 
 impl SecretRule {
@@ -38,6 +40,11 @@ impl SecretRule {
     /// Whether it is a value that only its name gives away.
     pub(crate) fn is_named(&self) -> bool {
         !self.spec.names.is_empty()
+    }
+
+    /// Whether tests and manuals hold many that harm nobody.
+    pub(crate) fn common(&self) -> bool {
+        self.spec.generic || self.spec.chosen || self.spec.samples
     }
 
     /// Grade before any proof.
@@ -74,7 +81,16 @@ impl SecretRule {
         let regex = build(source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
         let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").unwrap_or(0);
         let allow = self.spec.allow.iter().map(|a| build(a, 0).map_err(|e| format!("field `allow`: {e}")));
-        Ok(Compiled { regex, group, reach: longest, allow: allow.collect::<Result<_, _>>()? })
+        let beside = self.spec.beside.iter().map(|b| {
+            build(&b.pattern, 0).map(|r| (b.what.clone(), r)).map_err(|e| format!("field `beside`: {e}"))
+        });
+        Ok(Compiled {
+            regex,
+            group,
+            reach: longest,
+            allow: allow.collect::<Result<_, _>>()?,
+            beside: beside.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -104,7 +120,7 @@ fn syntax_config() -> syntax::Config {
 }
 
 /// Bytes from which a search pays for a lazy DFA.
-const FAR: usize = 256;
+pub(crate) const FAR: usize = 256;
 /// Memory of one lazy DFA on one thread.
 const CACHE: usize = 128 << 10;
 

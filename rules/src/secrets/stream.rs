@@ -3,12 +3,14 @@
 use crate::cx::Cx;
 use crate::finding::{Finding, Location, Problem};
 use crate::fingerprint::Subject;
-use crate::rule::Kind;
-use crate::secret::{Secret, mask};
+use crate::rule::{Kind, Page};
+use crate::secret::{identity, mask};
+use crate::secrets::companion;
 use crate::secrets::decode::utf16::{self, Offsets, Order};
-use crate::secrets::judge::Setting;
+use crate::secrets::judge::Around;
 use crate::secrets::matcher::{Hit, SecretSet};
 use crate::settings::entry::Lines;
+use std::sync::Arc;
 
 /// Bytes at the end of a window that are judged with the next one, so that nothing is cut in two.
 pub const CARRY: usize = 64 * 1024;
@@ -18,7 +20,7 @@ const LEAD: usize = 1024;
 /// The state between windows of one file.
 pub struct Stream<'a> {
     set: &'a SecretSet,
-    setting: Setting,
+    around: Around,
     order: Option<Order>,
     /// Offset in the file of the window's first byte.
     base: u64,
@@ -30,14 +32,17 @@ pub struct Stream<'a> {
     pub silenced: u64,
     /// A rule that had more near misses than there was time for: not all of them were tried.
     dense: Option<&'a str>,
+    /// The file's path, where a rule of another tool may ask for it.
+    path: String,
 }
 
 /// Most findings of one window: whoever needs more than a thousand of one file is told that there are more.
 const MOST: usize = 1200;
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(set: &'a SecretSet, setting: Setting) -> Stream<'a> {
-        Stream { set, setting, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None }
+    pub(crate) fn new(set: &'a SecretSet, around: Around, path: &str) -> Stream<'a> {
+        let path = if set.foreign.rules.is_empty() { String::new() } else { path.to_owned() };
+        Stream { set, around, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None, path }
     }
 
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
@@ -105,9 +110,13 @@ impl<'a> Stream<'a> {
         cx: &Cx<'_>,
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
     ) -> Vec<Finding> {
-        let (mut hits, dense) = self.set.hits(bytes, self.setting);
-        self.dense = self.dense.or(dense);
-        let extra = more(bytes);
+        let off = |page: &Page| cx.switched_off(page);
+        let (mut hits, dense) = self.set.hits(bytes, self.around, &off);
+        let (foreign, dense_foreign) = self.set.foreign.hits(bytes, &self.path);
+        self.dense = self.dense.or(dense).or(dense_foreign);
+        let mut extra = more(bytes);
+        extra.extend(foreign);
+        extra.retain(|hit| !off(&hit.page));
         if !extra.is_empty() {
             hits.extend(extra);
             hits = crate::secrets::matcher::settle(hits);
@@ -116,7 +125,8 @@ impl<'a> Stream<'a> {
         let mut found = Vec::new();
         // Many secrets may come out of one encoded stretch: its line is looked at once.
         let mut quiet = ((0, 0), false);
-        for hit in hits {
+        let owners = companion::owners(&hits, &self.set.rules);
+        for (index, hit) in hits.iter().enumerate() {
             if found.len() > MOST {
                 break;
             }
@@ -139,17 +149,21 @@ impl<'a> Stream<'a> {
             let end = file(hit.at.1);
             let span = hit.decoded.is_none().then_some((self.base + start as u64, self.base + end as u64));
             let at = Location { line: self.line + line - 1, column: column as u64, span };
-            found.push(finding(hit, bytes, at, cx));
+            let main = owners[index].unwrap_or(index);
+            let beside = companion::note(&hits, &owners, main, bytes, &self.set.rules);
+            found.push(finding(&hits[main], bytes, at, beside, cx));
         }
         found
     }
 }
 
-fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
-    let secret = hit.decoded.as_ref().map_or(&bytes[hit.at.0..hit.at.1], Secret::expose);
-    let (severity, note) = hit.worth.at(cx.facts.now(), hit.page.severity, hit.note);
+fn finding(hit: &Hit, bytes: &[u8], at: Location, beside: Option<String>, cx: &Cx<'_>) -> Finding {
+    let secret = hit.secret(bytes);
+    let notes: Vec<String> = hit.note.iter().cloned().chain(beside).collect();
+    let notes = (!notes.is_empty()).then(|| notes.join("; "));
+    let (severity, note) = hit.worth.at(cx.facts.now(), hit.page.severity, notes);
     Finding {
-        id: cx.ids.id(&Subject::Secret(secret)),
+        id: identity(secret, |same| cx.ids.id(&Subject::Secret(same))),
         kind: Kind::Secret,
         severity,
         grade: Some(hit.grade),
@@ -159,6 +173,6 @@ fn finding(hit: Hit, bytes: &[u8], at: Location, cx: &Cx<'_>) -> Finding {
         path: None,
         inside: None,
         at,
-        page: hit.page,
+        page: Arc::clone(&hit.page),
     }
 }
