@@ -10,6 +10,7 @@ use crate::place::{Place, Places, wild};
 use crate::redact;
 use crate::rule::{Grade, Kind, Page};
 use crate::secret::Secret;
+use crate::secrets::checksum::Worth;
 use crate::secrets::judge::{Around, Setting};
 use crate::secrets::matcher::{Hit, SecretSet};
 use crate::secrets::rules::SecretRule;
@@ -328,7 +329,8 @@ fn place_hit(page: &Arc<Page>, entry: &Entry, at: Option<usize>, secret: &str, b
         Some(_) if plain => ((start, start + secret.len()), None),
         _ => (entry.span, Some(Secret::new(secret.as_bytes().to_vec()))),
     };
-    Hit { page: Arc::clone(page), grade: Grade::Named, note: None, at, decoded, shown: 0, rank: 3 }
+    let (page, worth) = (Arc::clone(page), Worth::default());
+    Hit { page, grade: Grade::Named, note: None, worth, at, decoded, shown: 0, rank: 3 }
 }
 
 /// Extensions of files in which `name = value` is a value, not code.

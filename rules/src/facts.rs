@@ -64,6 +64,8 @@ pub trait Facts: Sync {
     fn version(&self, program: &str) -> Fact<String>;
     /// Whole days since a file was last changed.
     fn age_days(&self, path: &str) -> Fact<u64>;
+    /// Seconds since 1970, to tell what has expired.
+    fn now(&self) -> i64;
     /// Turns an absolute path inside the home into `~/…`; leaves others as they are.
     fn tilde(&self, path: &str) -> String;
 }

@@ -105,6 +105,10 @@ impl Facts for Machine {
         }
     }
 
+    fn now(&self) -> i64 {
+        crate::text::now()
+    }
+
     fn tilde(&self, path: &str) -> String {
         self.home.shown(std::path::Path::new(path))
     }

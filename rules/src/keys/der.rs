@@ -1,7 +1,7 @@
 //! Private keys in DER: PKCS#1 (RFC 8017), PKCS#8 (RFC 5958), SEC1 (RFC 5915) and OpenSSL's own form of DSA.
 
-use super::wire::made;
-use super::{Container, Key, NoKey, Public};
+use super::wire::{self, made};
+use super::{Container, Key, NoKey, Public, product};
 
 const INTEGER: u8 = 0x02;
 const OCTETS: u8 = 0x04;
@@ -26,7 +26,12 @@ pub(super) fn parse(label: &[u8], body: &[u8]) -> Result<Key, NoKey> {
         _ => None,
     };
     let public = public.ok_or(NoKey::Broken)?;
-    Ok(Key { container: Container::Pem, locked: false, public })
+    let kind = match (&public, label) {
+        (Some(public), _) => wire::kind(&public.blob),
+        (None, b"EC PRIVATE KEY") => "elliptic curve".to_owned(),
+        (None, _) => String::new(),
+    };
+    Ok(Key { container: Container::Pem, locked: false, public, kind, comment: Vec::new() })
 }
 
 /// Reads elements from the front.
@@ -73,7 +78,7 @@ fn rsa(bytes: &[u8]) -> Option<Option<Public>> {
         der.integer()?;
     }
     // With two primes their product is the modulus. The low 64 bits tell as much as anybody needs.
-    let fits = low(p).wrapping_mul(low(q)) == low(n) && low(n) & 1 == 1;
+    let fits = product(n, p, q);
     (version == [1] || (version == [0] && fits)).then(|| made(b"ssh-rsa", &[e, n]))
 }
 
@@ -116,11 +121,6 @@ fn dsa_parameters(parameters: &[u8], inner: &[u8]) -> Option<Option<Public>> {
     Der(inner).integer()?;
     // Without y this identifies the key's group only, which is as far as its weakness goes.
     Some(made(b"ssh-dss", &[p, q, g]))
-}
-
-/// The lowest 64 bits.
-fn low(number: &[u8]) -> u64 {
-    number[number.len().saturating_sub(8)..].iter().fold(0, |n, b| (n << 8) | u64::from(*b))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 mod armor;
 mod der;
 mod openssh;
-mod putty;
+pub(crate) mod putty;
 mod wire;
 
 use memchr::memmem;
@@ -18,6 +18,10 @@ pub(crate) struct Key {
     pub(crate) locked: bool,
     /// The public half, where the container shows it and its strength depends on its numbers.
     pub(crate) public: Option<Public>,
+    /// Its algorithm in words, for example `Ed25519`; empty when it is not told.
+    pub(crate) kind: String,
+    /// What its owner has written beside it.
+    pub(crate) comment: Vec<u8>,
 }
 
 /// What holds a private key.
@@ -63,7 +67,8 @@ pub(crate) fn parse(block: &[u8]) -> Result<Key, NoKey> {
     }
     let block = armor::first(block).ok_or(NoKey::Blank)?;
     if block.locked() {
-        return Ok(Key { container: Container::Pem, locked: true, public: None });
+        let (kind, comment) = (String::new(), Vec::new());
+        return Ok(Key { container: Container::Pem, locked: true, public: None, kind, comment });
     }
     let body = block.decode()?;
     // Labels are mixed up in the wild; how the body begins is not. What begins otherwise is no key at all.
@@ -82,6 +87,16 @@ pub(crate) fn in_file(bytes: &[u8]) -> Option<Key> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let armored = bytes.starts_with(b"-----BEGIN ") && memmem::find(bytes, b"PRIVATE KEY-----").is_some();
     (armored || putty::begins(bytes)).then(|| parse(bytes).ok()).flatten()
+}
+
+/// The lowest 64 bits of a number: as much as it takes to see whether numbers belong together.
+fn low(number: &[u8]) -> u64 {
+    number[number.len().saturating_sub(8)..].iter().fold(0, |n, b| (n << 8) | u64::from(*b))
+}
+
+/// Whether the modulus of an RSA key is the product of its primes, as far as their lowest bits tell.
+pub(crate) fn product(n: &[u8], p: &[u8], q: &[u8]) -> bool {
+    low(n) & 1 == 1 && low(p).wrapping_mul(low(q)) == low(n)
 }
 
 /// The public key that a file is, when it is one line of an algorithm that can be too weak.
@@ -143,6 +158,38 @@ mod tests {
                 assert!(parse(cut.as_bytes()).is_err(), "{kind} cut at {end}");
             }
         }
+    }
+
+    #[test]
+    fn a_public_half_of_another_key_is_noticed() {
+        let text = fill("{{pem:openssh}}", "keys");
+        let (head, tail) = (text.lines().next().unwrap(), text.lines().last().unwrap());
+        let body: String = text.lines().filter(|l| !l.contains('-')).collect();
+        let mut bytes = data_encoding::BASE64.decode(body.as_bytes()).unwrap();
+        // In the middle of the outer public half.
+        let at = memmem::find(&bytes, b"ssh-ed25519").unwrap() + 30;
+        bytes[at] ^= 1;
+        let changed = format!("{head}\n{}\n{tail}", data_encoding::BASE64.encode(&bytes));
+        assert_eq!(parse(changed.as_bytes()).err(), Some(NoKey::Broken));
+        assert!(parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_putty_file_whose_seal_is_broken_is_noticed() {
+        let text = fill("{{pem:putty}}", "keys");
+        assert!(parse(text.as_bytes()).is_ok());
+        assert!(parse(text.replace("Comment: made", "Comment: maid").as_bytes()).is_err());
+        assert!(parse(text.replace("\n", "\r\n").as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn kinds_and_comments() {
+        assert_eq!(key("openssh").kind, "Ed25519");
+        assert_eq!(key("openssh").comment, b"made");
+        assert_eq!(key("putty").comment, b"made");
+        assert_eq!(key("rsa-2048").kind, "RSA, 2048 bits");
+        assert_eq!(key("pkcs8").kind, key("rsa").kind);
+        assert_eq!(key("ec").kind, "elliptic curve");
     }
 
     #[test]

@@ -34,6 +34,22 @@ pub(super) fn public(blob: &[u8]) -> Option<Public> {
     Some(Public { algorithm, bits: bits(modulus), blob: blob.to_vec() })
 }
 
+/// The algorithm of a public key in words; empty when it is not known.
+pub(super) fn kind(blob: &[u8]) -> String {
+    let mut wire = Wire(blob);
+    match wire.string().unwrap_or_default() {
+        b"ssh-ed25519" | b"sk-ssh-ed25519@openssh.com" => "Ed25519".to_owned(),
+        b"ecdsa-sha2-nistp256" | b"sk-ecdsa-sha2-nistp256@openssh.com" => "ECDSA, 256 bits".to_owned(),
+        b"ecdsa-sha2-nistp384" => "ECDSA, 384 bits".to_owned(),
+        b"ecdsa-sha2-nistp521" => "ECDSA, 521 bits".to_owned(),
+        _ => match public(blob) {
+            Some(Public { algorithm: Algorithm::Rsa, bits, .. }) => format!("RSA, {bits} bits"),
+            Some(Public { algorithm: Algorithm::Dsa, bits, .. }) => format!("DSA, {bits} bits"),
+            None => String::new(),
+        },
+    }
+}
+
 /// Makes a public key from its name and its numbers, which SSH and DER write alike.
 pub(super) fn made(name: &[u8], numbers: &[&[u8]]) -> Option<Public> {
     let mut blob = Vec::new();

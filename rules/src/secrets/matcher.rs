@@ -3,7 +3,7 @@
 use crate::rule::{Grade, Page};
 use crate::secret::Secret;
 use crate::secrets::allow;
-use crate::secrets::checksum::Proof;
+use crate::secrets::checksum::{Evidence, Proof, Seen, Worth};
 use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
@@ -30,7 +30,10 @@ pub(crate) struct SecretSet {
 pub(crate) struct Hit {
     pub(crate) page: Arc<Page>,
     pub(crate) grade: Grade,
+    /// Evidence in words.
     pub(crate) note: Option<String>,
+    /// How bad it is, as far as it tells itself.
+    pub(crate) worth: Worth,
     /// The secret's bytes in the searched bytes, or the encoded stretch that holds it.
     pub(crate) at: (usize, usize),
     /// The secret, when it had to be decoded and is not at `at`.
@@ -249,8 +252,8 @@ impl SecretRule {
     /// Whether what matched is a secret, and how sure that is.
     fn judge(&self, compiled: &Compiled, bytes: &[u8], at: (usize, usize), shown: usize, out: &mut Vec<Hit>) {
         let secret = &bytes[at.0..at.1];
-        let proof = self.checksum.map_or(Proof::Unknown, |c| (c.check)(secret));
-        let proved = matches!(proof, Proof::Holds(_));
+        let said = self.checksum.map_or_else(Evidence::unknown, |c| (c.check)(&Seen::new(bytes, at)));
+        let proved = matches!(said.proof, Proof::Holds(_));
         let body = &secret[shown.min(secret.len())..];
         let dull = || {
             shannon(secret) < self.spec.entropy
@@ -260,16 +263,17 @@ impl SecretRule {
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
         // A proof outweighs looks: a token whose checksum holds is no placeholder.
-        if proof == Proof::Harmless || (!proved && dull()) || allowed() {
+        if said.proof == Proof::Harmless || (!proved && dull()) || allowed() {
             return;
         }
-        let (grade, note) = match proof {
-            Proof::Holds(why) => (Grade::Proved, Some(why.to_owned())),
-            Proof::Fails(why) => (Grade::Guessed, Some(why.to_owned())),
-            Proof::Unknown | Proof::Harmless => (self.grade(), None),
+        let grade = match said.proof {
+            Proof::Holds(_) => Grade::Proved,
+            Proof::Fails(_) => Grade::Guessed,
+            Proof::Unknown | Proof::Harmless => self.grade(),
         };
         let rank = if self.spec.generic { 0 } else { 2 };
-        out.push(Hit { page: Arc::clone(&self.page), grade, note, at, decoded: None, shown, rank });
+        let (page, note) = (Arc::clone(&self.page), said.note());
+        out.push(Hit { page, grade, note, worth: said.worth, at, decoded: None, shown, rank });
     }
 }
 
@@ -280,9 +284,7 @@ pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
     for hit in hits {
         match kept.last_mut() {
             Some(last) if hit.at.0 < last.at.1 && !apart(last, &hit) => {
-                let better = (hit.grade, hit.rank, hit.at.1 - hit.at.0)
-                    > (last.grade, last.rank, last.at.1 - last.at.0);
-                if better {
+                if better(&hit, last) {
                     *last = hit;
                 }
             }
@@ -290,6 +292,16 @@ pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
         }
     }
     kept
+}
+
+/// Whether one hit tells more than the other.
+fn better(hit: &Hit, other: &Hit) -> bool {
+    // That a name stands before it does not make a token work whose checksum is wrong.
+    if hit.worth.refuted != other.worth.refuted && (hit.rank == 0 || other.rank == 0) {
+        return other.rank == 0;
+    }
+    let weight = |h: &Hit| (h.grade, h.rank, h.at.1 - h.at.0);
+    weight(hit) > weight(other)
 }
 
 /// Two different secrets decoded from one stretch (a base64 of a whole file) do not compete.
@@ -363,6 +375,15 @@ mod tests {
     #[test]
     fn a_vendor_wins_over_the_generic_rule() {
         assert_eq!(rules(&fill("gitlab_token = \"glpat-{{alnum:20}}\"", "matcher")), ["gitlab-pat"]);
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_told_also_behind_a_name() {
+        let text = fill("github_token = \"ghp_{{alnum:36}}\"", "matcher");
+        let engine = Engine::builtin();
+        let (hits, _) = engine.secrets.hits(text.as_bytes(), CODE, &|_| false);
+        let found: Vec<_> = hits.iter().map(|h| (h.page.id.as_str(), h.grade)).collect();
+        assert_eq!(found, [("github-pat", crate::rule::Grade::Guessed)]);
     }
 
     /// The budget is what keeps input made of near misses from taking hours: here, of keys that never end.

@@ -160,13 +160,15 @@ impl<'a> Stream<'a> {
 fn finding(hit: &Hit, bytes: &[u8], at: Location, beside: Option<String>, cx: &Cx<'_>) -> Finding {
     let secret = hit.secret(bytes);
     let notes: Vec<String> = hit.note.iter().cloned().chain(beside).collect();
+    let notes = (!notes.is_empty()).then(|| notes.join("; "));
+    let (severity, note) = hit.worth.at(cx.facts.now(), hit.page.severity, notes);
     Finding {
         id: identity(secret, |same| cx.ids.id(&Subject::Secret(same))),
         kind: Kind::Secret,
-        severity: hit.page.severity,
+        severity,
         grade: Some(hit.grade),
         preview: mask(secret, hit.shown),
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
+        note,
         key: String::new(),
         path: None,
         inside: None,

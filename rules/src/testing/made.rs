@@ -1,5 +1,7 @@
 //! Fills in examples: deterministic, so that a failure can be repeated, and never a real credential.
 
+use crate::rule::Grade;
+use crate::secrets::checksum::Mend;
 use crate::secrets::rules::SecretRule;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use regex_automata::Input;
@@ -42,6 +44,7 @@ fn alphabet(name: &str) -> Option<String> {
         "lownum" => format!("{LOWER}{DIGITS}"),
         "hex" => format!("{DIGITS}abcdef"),
         "HEX" => format!("{DIGITS}ABCDEF"),
+        "base58" => "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".to_owned(),
         "base32" => format!("{UPPER}234567"),
         "bech32" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L".to_owned(),
         "base64" => format!("{UPPER}{LOWER}{DIGITS}+/"),
@@ -145,7 +148,9 @@ fn field(bytes: &[u8]) -> Vec<u8> {
 fn openssh(cipher: &[u8], kind: &[u8], noise: &[u8]) -> Vec<u8> {
     let kdf: &[u8] = if cipher == b"none" { b"none" } else { b"bcrypt" };
     let public = [field(kind), field(&noise[..32])].concat();
-    let mut private = [&noise[..4], &noise[..4], &public, &field(&noise[32..96]), &field(b"made")].concat();
+    // The private half of Ed25519 has the public one at its end.
+    let pair = [&noise[32..64], &noise[..32]].concat();
+    let mut private = [&noise[..4], &noise[..4], &public, &field(&pair), &field(b"made")].concat();
     for pad in 1..=(8 - private.len() % 8) % 8 {
         private.push(pad as u8);
     }
@@ -164,9 +169,9 @@ fn openssh(cipher: &[u8], kind: &[u8], noise: &[u8]) -> Vec<u8> {
 
 fn putty(cipher: &str, noise: &[u8]) -> String {
     let kind = "ssh-ed25519";
-    let public = lines(&[field(kind.as_bytes()), field(&noise[..32])].concat());
-    let private = lines(&field(&noise[32..64]));
-    let mac: String = noise[64..96].iter().map(|b| format!("{b:02x}")).collect();
+    let (public, private) = ([field(kind.as_bytes()), field(&noise[..32])].concat(), field(&noise[32..64]));
+    let mac = crate::keys::putty::seal(&[kind.as_bytes(), cipher.as_bytes(), b"made", &public, &private]);
+    let (public, private) = (lines(&public), lines(&private));
     format!(
         "PuTTY-User-Key-File-3: {kind}\nEncryption: {cipher}\nComment: made\nPublic-Lines: {}\n{}\nPrivate-Lines: {}\n{}\nPrivate-MAC: {mac}",
         public.len(),
@@ -227,16 +232,20 @@ fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     tlv(0x30, &parts.concat())
 }
 
-/// Whether a rule's checksum can be mended in examples.
-pub(super) fn mends(rule: &SecretRule) -> bool {
-    rule.checksum.is_some_and(|c| c.mend.is_some())
+/// Whether an example has the grade that its mending gives it.
+pub(super) fn sound(rule: &SecretRule, grade: Option<Grade>) -> bool {
+    match rule.checksum.map(|c| c.mend) {
+        Some(Mend::Proof(_)) => grade == Some(Grade::Proved),
+        Some(Mend::Shape(_)) => grade != Some(Grade::Guessed),
+        Some(Mend::None) | None => true,
+    }
 }
 
-/// The text with the first match of the rule's pattern given a checksum that holds.
+/// The text with the first match of the rule's pattern given a checksum that holds, or parts that read.
 pub(super) fn mended(rule: &SecretRule, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
-    let mend = rule.checksum.and_then(|c| c.mend);
-    if let (Some(mend), Some(compiled)) = (mend, rule.compiled()) {
+    let Some(Mend::Proof(mend) | Mend::Shape(mend)) = rule.checksum.map(|c| c.mend) else { return bytes };
+    if let Some(compiled) = rule.compiled() {
         let mut captures = compiled.regex.create_captures();
         compiled.regex.search_captures(&Input::new(&bytes), &mut captures);
         if let Some(span) = captures.get_group(compiled.group) {

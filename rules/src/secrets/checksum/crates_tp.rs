@@ -1,9 +1,10 @@
 //! The tokens of crates.io's trusted publishing (`cio_tp_`): the last character stands in the alphabet `A-Za-z0-9` at
 //! the XOR of the others, modulo 62. Source: crates.io, `crates_io_trustpub`.
 
-use super::{Checksum, Proof};
+use super::{Checksum, Mend, Proof};
 
-pub(crate) const CHECKSUM: Checksum = Checksum { check, mend: Some(mend) };
+pub(crate) const CHECKSUM: Checksum =
+    Checksum { check: |seen| check(seen.secret()).into(), mend: Mend::Proof(mend) };
 
 const DIGITS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -21,8 +22,8 @@ fn sum(body: &[u8]) -> u8 {
 fn check(token: &[u8]) -> Proof {
     match split(token) {
         None => Proof::Unknown,
-        Some((_, body, last)) if sum(body) == last => Proof::Holds("its checksum holds"),
-        Some(_) => Proof::Fails("its checksum does not hold: mistyped, truncated or made up"),
+        Some((_, body, last)) if sum(body) == last => Proof::HOLDS,
+        Some(_) => Proof::FAILS,
     }
 }
 

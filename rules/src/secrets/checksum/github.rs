@@ -1,9 +1,11 @@
-//! GitHub's classic tokens and npm's: the last six characters are the CRC-32 (IEEE) of the body, in base 62, padded
+//! GitHub's classic tokens, npm's and Polar's: the last six characters are the CRC-32 (IEEE) of the body, in base 62, padded
 //! with zeros on the left. Source: GitHub's announcement of the token formats, 2021-04-05 and 2021-09-23.
 
-use super::{Checksum, Proof};
+use super::kit::crc;
+use super::{Checksum, Mend, Proof};
 
-pub(crate) const CHECKSUM: Checksum = Checksum { check, mend: Some(mend) };
+pub(crate) const CHECKSUM: Checksum =
+    Checksum { check: |seen| check(seen.secret()).into(), mend: Mend::Proof(mend) };
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const TAIL: usize = 6;
@@ -18,23 +20,12 @@ fn split(token: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Compared by decoding, so that no question of padding can arise.
 fn check(token: &[u8]) -> Proof {
     let Some((body, tail)) = split(token) else { return Proof::Unknown };
-    let value = tail
-        .iter()
-        .try_fold(0u64, |acc, b| DIGITS.iter().position(|d| d == b).map(|digit| acc * 62 + digit as u64));
-    match value {
-        Some(v) if v == u64::from(crc32fast::hash(body)) => Proof::Holds("its checksum holds"),
-        _ => Proof::Fails("its checksum does not hold: mistyped, truncated or made up"),
-    }
+    crc::known(crc::value(tail, DIGITS) == Some(u64::from(crc32fast::hash(body))))
 }
 
 fn mend(token: &[u8]) -> Vec<u8> {
     let Some((body, _)) = split(token) else { return token.to_vec() };
-    let mut value = u64::from(crc32fast::hash(body));
-    let mut tail = [b'0'; TAIL];
-    for digit in tail.iter_mut().rev() {
-        *digit = DIGITS[(value % 62) as usize];
-        value /= 62;
-    }
+    let tail = crc::digits(u64::from(crc32fast::hash(body)), DIGITS, TAIL);
     [&token[..token.len() - TAIL], &tail].concat()
 }
 
@@ -47,7 +38,7 @@ mod tests {
         // A body whose CRC is small needs padding: try many, so that both cases are met.
         for i in 0..2000u32 {
             let token = mend(format!("ghp_{i:030}000000").as_bytes());
-            assert_eq!(check(&token), Proof::Holds("its checksum holds"));
+            assert_eq!(check(&token), Proof::HOLDS);
             let mut other = token.clone();
             other[10] = if other[10] == b'7' { b'8' } else { b'7' };
             assert!(matches!(check(&other), Proof::Fails(_)));
@@ -59,9 +50,6 @@ mod tests {
         // CRC-32 of "123456789" is 0xCBF43926, the check value of the algorithm: 3421780262.
         let token = mend(b"ghp_123456789000000");
         assert_eq!(token.len(), 19);
-        let digits = &token[13..];
-        let value =
-            digits.iter().fold(0u64, |a, b| a * 62 + DIGITS.iter().position(|d| d == b).unwrap() as u64);
-        assert_eq!(value, 0xCBF4_3926);
+        assert_eq!(crc::value(&token[13..], DIGITS), Some(0xCBF4_3926));
     }
 }

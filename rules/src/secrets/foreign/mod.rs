@@ -8,6 +8,7 @@ pub(crate) mod needles;
 
 use crate::rule::{Grade, Page};
 use crate::secret::Secret;
+use crate::secrets::checksum::Worth;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
 use crate::secrets::matcher::{Hit, settle};
@@ -259,6 +260,7 @@ impl ForeignRule {
             page: Arc::clone(&self.page),
             grade: self.grade,
             note: None,
+            worth: Worth::default(),
             at: found.secret,
             decoded: None,
             shown: found.shown,
