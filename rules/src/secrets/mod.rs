@@ -11,3 +11,4 @@ pub(crate) mod named;
 pub(crate) mod prefilter;
 pub(crate) mod rules;
 pub mod stream;
+pub(crate) mod telling;
