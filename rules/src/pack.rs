@@ -47,6 +47,10 @@ pub struct SecretSpec {
     /// Words one of which the name must contain; case, `_`, `-`, `.` and spaces between words do not matter.
     #[serde(default)]
     pub names: Vec<String>,
+    /// The name must also say that it holds a secret (`key`, `token`, `secret` …) and not an identifier or a hash, so
+    /// that `names` may be the vendor's name alone.
+    #[serde(default)]
+    pub telling: bool,
     /// The whole value, for `names`.
     #[serde(default)]
     pub value: Option<String>,

@@ -12,6 +12,7 @@ use crate::secrets::judge::{self, Around};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
+use crate::secrets::telling;
 use regex_automata::{Anchored, Input};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -207,6 +208,9 @@ impl<'s> Search<'s, '_> {
         let trimmed =
             secret.len() - secret.iter().rev().take_while(|b| matches!(b, b'.' | b',' | b':')).count();
         let end = value.start + if value.quoted { secret.len() } else { trimmed };
+        if rule.spec.telling && !telling::telling(&bytes[value.name_start..value.start]) {
+            return;
+        }
         let Some(compiled) = rule.compiled() else { return };
         if end - value.start > compiled.reach || !self.may(index) {
             return;

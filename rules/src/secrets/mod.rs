@@ -13,4 +13,5 @@ pub(crate) mod named;
 pub(crate) mod prefilter;
 pub(crate) mod rules;
 pub mod stream;
+pub(crate) mod telling;
 mod words;

@@ -73,12 +73,14 @@ impl SecretRule {
 
     fn compile(&self) -> Result<Compiled, String> {
         let (field, source) = match (&self.spec.pattern, &self.spec.value) {
-            (Some(pattern), _) => ("pattern", pattern),
-            (_, Some(value)) => ("value", value),
+            (Some(pattern), _) => ("pattern", pattern.clone()),
+            // To the end: of `a|ab`, the first alternative must not win and leave a rest.
+            (_, Some(value)) => ("value", format!(r"(?:{value})\z")),
             _ => return Err("field `pattern` is missing".to_owned()),
         };
-        let longest = self.spec.reach.or_else(|| longest(source)).unwrap_or(LONGEST).min(LONGEST);
-        let regex = build(source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
+        let longest = self.spec.reach.or_else(|| longest(&source)).unwrap_or(LONGEST).min(LONGEST);
+        let regex =
+            build(&source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
         let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").unwrap_or(0);
         let allow = self.spec.allow.iter().map(|a| build(a, 0).map_err(|e| format!("field `allow`: {e}")));
         let beside = self.spec.beside.iter().map(|b| {
