@@ -66,12 +66,14 @@ impl SecretRule {
 
     fn compile(&self) -> Result<Compiled, String> {
         let (field, source) = match (&self.spec.pattern, &self.spec.value) {
-            (Some(pattern), _) => ("pattern", pattern),
-            (_, Some(value)) => ("value", value),
+            (Some(pattern), _) => ("pattern", pattern.clone()),
+            // To the end, or the first of several lengths would be the only one that is tried.
+            (_, Some(value)) => ("value", format!("(?:{value})\\z")),
             _ => return Err("field `pattern` is missing".to_owned()),
         };
-        let longest = self.spec.reach.or_else(|| longest(source)).unwrap_or(LONGEST).min(LONGEST);
-        let regex = build(source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
+        let longest = self.spec.reach.or_else(|| longest(&source)).unwrap_or(LONGEST).min(LONGEST);
+        let regex =
+            build(&source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
         let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").unwrap_or(0);
         let allow = self.spec.allow.iter().map(|a| build(a, 0).map_err(|e| format!("field `allow`: {e}")));
         Ok(Compiled { regex, group, reach: longest, allow: allow.collect::<Result<_, _>>()? })
