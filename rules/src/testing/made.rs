@@ -4,7 +4,7 @@ use crate::rule::Grade;
 use crate::secrets::checksum::Mend;
 use crate::secrets::rules::SecretRule;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
-use regex_automata::Input;
+use regex_automata::{Anchored, Input};
 
 /// A small generator (SplitMix64): examples need spread, not secrecy.
 struct Dice(u64);
@@ -241,11 +241,39 @@ pub(super) fn sound(rule: &SecretRule, grade: Option<Grade>) -> bool {
     }
 }
 
+/// The first word of a text that is, as a whole, a value of the rule.
+fn value(rule: &SecretRule, bytes: &[u8]) -> Option<(usize, usize)> {
+    // What is quoted may hold blanks.
+    words(rule, bytes, b"\"'<>=\n").or_else(|| words(rule, bytes, b"\"'<>=\n "))
+}
+
+fn words(rule: &SecretRule, bytes: &[u8], between: &[u8]) -> Option<(usize, usize)> {
+    let compiled = rule.compiled()?;
+    let mut start = 0;
+    for word in bytes.split(|b| between.contains(b)) {
+        // Padding belongs to the value.
+        let pad = bytes[start + word.len()..].iter().take_while(|b| **b == b'=').count();
+        for end in [start + word.len(), start + word.len() + pad] {
+            let input = Input::new(&bytes[start..end]).anchored(Anchored::Yes);
+            if compiled.regex.search_half(&input).is_some_and(|m| m.offset() == end - start) {
+                return Some((start, end));
+            }
+        }
+        start += word.len() + 1;
+    }
+    None
+}
+
 /// The text with the first match of the rule's pattern given a checksum that holds, or parts that read.
 pub(super) fn mended(rule: &SecretRule, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     let Some(Mend::Proof(mend) | Mend::Shape(mend)) = rule.checksum.map(|c| c.mend) else { return bytes };
-    if let Some(compiled) = rule.compiled() {
+    if rule.is_named() {
+        if let Some((start, end)) = value(rule, &bytes) {
+            let made = mend(&bytes[start..end]);
+            bytes.splice(start..end, made);
+        }
+    } else if let Some(compiled) = rule.compiled() {
         let mut captures = compiled.regex.create_captures();
         compiled.regex.search_captures(&Input::new(&bytes), &mut captures);
         if let Some(span) = captures.get_group(compiled.group) {
