@@ -58,6 +58,9 @@ const SMALL: u64 = 5 << 20;
 /// waits for nothing else.
 static LARGE: Mutex<()> = Mutex::new(());
 
+/// Bytes asked of a decoder at once: one that fails may keep back what it has unpacked for that call.
+const STEP: usize = 4 << 10;
+
 /// The unpacking of one file.
 pub(super) struct Nest<'b> {
     pub(super) budget: &'b Budget,
@@ -245,7 +248,7 @@ impl<R: Read> Read for Unpacked<'_, '_, R> {
             nest.window(u64::MAX, &self.from.name);
             return Ok(0);
         }
-        let most = usize::try_from(self.most).unwrap_or(usize::MAX).min(into.len());
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX).min(into.len()).min(STEP);
         let n = self.from.read(&mut into[..most])?;
         self.most -= n as u64;
         Ok(if nest.spend(n as u64) { n } else { 0 })

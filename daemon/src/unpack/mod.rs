@@ -244,3 +244,8 @@ fn drain(from: &mut dyn BufRead, nest: &Nest<'_>) -> u64 {
     }
     total
 }
+
+#[cfg(test)]
+mod made;
+#[cfg(test)]
+mod tests;

@@ -131,7 +131,7 @@ fn sound(block: &[u8; BLOCK]) -> bool {
 fn number(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 != 0 {
         let (high, low) = field.split_at(field.len() - 8);
-        let fits = high[0] == 0x80 && high[1..].iter().all(|b| *b == 0) && low[0] & 0x80 == 0;
+        let fits = high.first() == Some(&0x80) && high[1..].iter().all(|b| *b == 0) && low[0] & 0x80 == 0;
         return fits.then(|| low.iter().fold(0, |n, b| (n << 8) | u64::from(*b)));
     }
     let digits = field.iter().skip_while(|b| **b == b' ').take_while(|b| !matches!(**b, 0 | b' '));

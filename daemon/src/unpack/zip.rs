@@ -103,16 +103,15 @@ pub(super) fn listed(nest: &Nest<'_>, from: &dyn ReadAt, size: u64, take: &mut d
     let (mut read, mut any) = (0u64, false);
     while !nest.halted() {
         match fill(&mut list, &mut header) {
-            Ok(0) => break,
             Ok(n) if n == header.len() && signature(&header) == LISTED => {}
-            _ if any => {
+            Ok(n) if n > 0 && any => {
                 nest.damaged(|| says("", "has a damaged directory"));
                 break;
             }
-            _ => return false,
+            _ => break,
         }
         // From its third field on it is what stands before the member, too; then come fields of its own.
-        let Some(mut member) = Header::local(&header[6..]) else { return any };
+        let Some(mut member) = Header::local(&header[6..]) else { break };
         let mut offset = number(&header, 42, 4);
         let mut names = Vec::new();
         let _ = (&mut list).take((member.name + member.extra) as u64).read_to_end(&mut names);
@@ -142,7 +141,7 @@ pub(super) fn listed(nest: &Nest<'_>, from: &dyn ReadAt, size: u64, take: &mut d
             nest.damaged(|| format!("{own}: is not where the archive says"));
         }
     }
-    true
+    any
 }
 
 /// A member that the directory has named. `false` when it is not there.
