@@ -24,7 +24,8 @@ pub struct Budget {
     /// Longest name of a member, in bytes: what is beyond is cut off its beginning. Linux has 4096 for a whole path, but
     /// the name is kept with every finding.
     pub name: usize,
-    /// Memory for what decoders must remember, all levels together. `xz -8` and `zstd -19` need no more.
+    /// Memory for what decoders must remember, all levels together. `xz -8` and `zstd -19` need no more; of what `xz -9`
+    /// has packed, as much is unpacked.
     pub window: u64,
 }
 
@@ -38,7 +39,7 @@ impl Default for Budget {
             members: 1_000_000,
             depth: 8,
             name: 1024,
-            window: 32 << 20,
+            window: 34 << 20,
         }
     }
 }
