@@ -24,7 +24,7 @@ const HEAVY: u64 = 64 << 10;
 type Out<'n, 'b, 'r> = Unpacked<'n, 'b, Box<dyn Read + 'r>>;
 
 /// A decoder for a file of this kind, unless there may not be one.
-pub(super) fn open<'n, 'b: 'n, 'r>(
+pub(super) fn open<'n, 'b, 'r>(
     nest: &'n Nest<'b>,
     kind: Kind,
     name: &str,
@@ -64,7 +64,7 @@ where
 }
 
 /// A decoder for a member of a zip, by the number of its method.
-pub(super) fn method<'n, 'b: 'n, 'r>(
+pub(super) fn method<'n, 'b, 'r>(
     nest: &'n Nest<'b>,
     method: u16,
     name: &str,
