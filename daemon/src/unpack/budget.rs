@@ -196,6 +196,12 @@ impl<R: Read> Read for Soft<'_, '_, R> {
         match catch_unwind(AssertUnwindSafe(|| from.read(into))) {
             Ok(Ok(n)) => Ok(n),
             Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => Err(e),
+            // A later block asks for more than the first did.
+            Ok(Err(e)) if e.kind() == io::ErrorKind::OutOfMemory => {
+                self.dead = true;
+                self.nest.window(u64::MAX, &self.name);
+                Ok(0)
+            }
             failed => {
                 self.dead = true;
                 let name = if self.name.is_empty() { String::new() } else { format!("{}: ", self.name) };
@@ -229,7 +235,9 @@ impl<'n, 'b, R: Read> Unpacked<'n, 'b, R> {
         from: impl FnOnce() -> Option<R>,
     ) -> Option<Unpacked<'n, 'b, R>> {
         let room = nest.budget.window.saturating_sub(nest.window.get());
-        let (window, most) = if grows && window > room { (room, room) } else { (window, u64::MAX) };
+        // Memory that grows doubles each time.
+        let grown = room.checked_ilog2().map_or(0, |n| 1 << n);
+        let (window, most) = if grows && window > room { (grown, grown) } else { (window, u64::MAX) };
         if !nest.spend(cost) || !nest.window(window, name) {
             return None;
         }
