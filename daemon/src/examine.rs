@@ -239,6 +239,7 @@ impl Setup {
             watch,
             skip,
             largest: if request.all { u64::MAX } else { config.scan.max_file_size },
+            all: request.all,
             remembered,
             jobs: request.jobs,
         }

@@ -13,3 +13,5 @@ pub mod progress;
 pub mod record;
 mod sweep;
 mod text;
+#[doc(hidden)]
+pub mod unpack;

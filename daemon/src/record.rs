@@ -131,8 +131,10 @@ pub enum Reason {
     Vendored,
     /// Larger than the limit: left out unless asked for.
     TooLarge,
-    /// Compressed or media: nothing to read without unpacking.
+    /// Media, or compressed in a way that is not unpacked: nothing to read.
     Opaque,
+    /// An archive of which encryption, a limit or an unknown method kept something back; the rest was examined.
+    PartlyUnpacked,
 }
 
 /// What of the home was not examined for one reason.
@@ -201,6 +203,7 @@ impl Reason {
                 | Reason::Vendored
                 | Reason::TooLarge
                 | Reason::Opaque
+                | Reason::PartlyUnpacked
         )
     }
 
@@ -220,7 +223,8 @@ impl Reason {
             Reason::Mount => "network mount",
             Reason::Vendored => "vendored tree or cache",
             Reason::TooLarge => "larger than the limit",
-            Reason::Opaque => "compressed or media",
+            Reason::Opaque => "media, or not unpacked",
+            Reason::PartlyUnpacked => "archive not unpacked to its end",
         }
     }
 }

@@ -90,7 +90,8 @@ fn named(gap: &Gap) -> String {
         Reason::LinkOut => ("link that leaves the home", "links that leave the home"),
         Reason::Special => ("FIFO, socket or device", "FIFOs, sockets and devices"),
         Reason::Mount => ("network mount", "network mounts"),
-        Reason::Opaque => ("compressed or media file", "compressed or media files"),
+        Reason::Opaque => ("media file", "media files"),
+        Reason::PartlyUnpacked => ("archive not unpacked to its end", "archives not unpacked to their end"),
         other => (other.words(), other.words()),
     };
     count(gap.count, one, many)

@@ -1,10 +1,11 @@
 //! One file: read in windows, judged, forgotten.
 
-use super::{Done, Scope};
+use super::{Done, Scope, archive};
 use crate::ledger::Seen;
 use crate::machine::files::Buffer;
 use crate::machine::sqlite::{self, Sqlite};
 use crate::record::Reason;
+use crate::unpack::Kind;
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::READABLE;
 use lapwing_rules::facts::Meta;
@@ -29,8 +30,12 @@ pub(super) enum Outcome {
     Examined,
     /// Read to the end, but what it says depends on other files too.
     Depends,
-    /// Nothing to read without unpacking.
+    /// Media, or packed in a way that is not unpacked: nothing to read.
     Opaque,
+    /// An archive of which a limit, an unknown method or encryption kept something back; noted.
+    Partly,
+    /// An archive that is damaged; noted. It will say the same until it changes.
+    Damaged,
     /// Not examined, or not to the end; the gap is noted.
     Incomplete,
 }
@@ -73,6 +78,9 @@ pub(super) fn read(
     };
     scope.watch.bytes.fetch_add(buffer.get().len() as u64, Ordering::Relaxed);
     done.bytes += buffer.get().len() as u64;
+    if place.is_none() && Kind::of(buffer.get()).is_some() {
+        return archive::examine(scope, file, buffer, done);
+    }
     if place.is_none() && opaque(buffer.get()) {
         return Outcome::Opaque;
     }
@@ -182,7 +190,8 @@ pub(super) fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, don
     outcome
 }
 
-/// First bytes of formats that hold nothing readable until they are unpacked.
+/// First bytes of formats that hold nothing readable, and of those that could be unpacked but are not here: what looks
+/// like one and is none is no text either.
 const MAGIC: &[(usize, &[u8])] = &[
     (0, b"\x89PNG"),
     (0, b"\xff\xd8\xff"),
@@ -190,9 +199,6 @@ const MAGIC: &[(usize, &[u8])] = &[
     (8, b"WEBP"),
     (0, b"PK\x03\x04"),
     (0, b"\x1f\x8b"),
-    (0, b"BZh"),
-    (0, b"\xfd7zXZ\0"),
-    (0, b"\x28\xb5\x2f\xfd"),
     (0, b"7z\xbc\xaf\x27\x1c"),
     (0, b"Rar!"),
     (4, b"ftyp"),
@@ -207,7 +213,7 @@ const MAGIC: &[(usize, &[u8])] = &[
     (0, b"\xfftOc"),
 ];
 
-fn opaque(bytes: &[u8]) -> bool {
+pub(super) fn opaque(bytes: &[u8]) -> bool {
     MAGIC.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)))
 }
 
@@ -240,6 +246,7 @@ mod tests {
             watch: &watch,
             skip: Paths::default(),
             largest: u64::MAX,
+            all: true,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
         };

@@ -1,6 +1,7 @@
 //! A whole pass over a home or some paths: places first, so that the worst news comes at once, then the rest, in
 //! parallel, interruptible, and cheap where nothing has changed.
 
+mod archive;
 mod file;
 mod input;
 mod part;
@@ -40,6 +41,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) skip: Paths<()>,
     /// Largest ordinary file examined.
     pub(crate) largest: u64,
+    /// Take in what is left out otherwise, within archives too.
+    pub(crate) all: bool,
     /// Paths at which something is remembered: they must be reported again, even with nothing in them.
     /// With whether any of it is not a secret.
     pub(crate) remembered: HashMap<String, bool>,

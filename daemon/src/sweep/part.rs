@@ -5,6 +5,7 @@ use super::file::{MOST, Outcome, WINDOW, finish, guarded};
 use super::{Done, Scope};
 use crate::machine::files::Buffer;
 use crate::record::Reason;
+use crate::unpack::WITHIN;
 use lapwing_rules::finding::{Finding, Location, Report};
 use lapwing_rules::place::Place;
 use lapwing_rules::secrets::stream::Stream;
@@ -149,6 +150,7 @@ impl<'s, 'a> Parts<'s, 'a> {
     /// What a member of this name would be in a home: an archive of one may begin at any directory above it.
     fn place(&self, inside: &str) -> Option<&'a Place> {
         let places = self.scope.engine.places();
+        let inside = inside.rsplit(WITHIN).next().unwrap_or(inside);
         let starts = std::iter::once(0).chain(inside.match_indices('/').map(|(at, _)| at + 1));
         starts.take(16).find_map(|at| places.classify(&format!("~/{}", &inside[at..])))
     }

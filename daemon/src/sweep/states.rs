@@ -10,7 +10,13 @@ use std::collections::HashMap;
 pub(crate) enum Was {
     Examined,
     Opaque,
+    /// An archive, not unpacked to its end.
+    Partly,
+    /// An archive, damaged.
+    Damaged,
 }
+
+const ALL: [Was; 4] = [Was::Examined, Was::Opaque, Was::Partly, Was::Damaged];
 
 /// States of the files of one directory.
 #[derive(Default)]
@@ -37,7 +43,7 @@ impl States {
     /// What a file was, if it has not changed.
     pub(crate) fn unchanged(&self, file: Identity) -> Option<Was> {
         let state = *self.0.get(&file.inode)?;
-        [Was::Examined, Was::Opaque].into_iter().find(|was| mark(file, *was) == state)
+        ALL.into_iter().find(|was| mark(file, *was) == state)
     }
 
     /// Remembers a file.
@@ -46,9 +52,15 @@ impl States {
     }
 }
 
-/// The lowest bit says what the file was.
+/// The lowest bits say what the file was.
 fn mark(file: Identity, was: Was) -> u64 {
-    (file.state & !1) | u64::from(was == Was::Opaque)
+    let was = match was {
+        Was::Examined => 0,
+        Was::Opaque => 1,
+        Was::Partly => 2,
+        Was::Damaged => 3,
+    };
+    (file.state & !3) | was
 }
 
 /// Names a directory in the index.
@@ -66,12 +78,12 @@ mod tests {
     fn packing_keeps_everything() {
         let mut states = States::default();
         for n in 0..100 {
-            let was = if n % 3 == 0 { Was::Opaque } else { Was::Examined };
+            let was = ALL[usize::try_from(n % 4).unwrap()];
             states.add(Identity { inode: n * 7, state: n * 0x1234_5678_9abc }, was);
         }
         let again = States::unpack(&states.pack());
         for n in 0..100 {
-            let was = if n % 3 == 0 { Was::Opaque } else { Was::Examined };
+            let was = ALL[usize::try_from(n % 4).unwrap()];
             assert_eq!(again.unchanged(Identity { inode: n * 7, state: n * 0x1234_5678_9abc }), Some(was));
         }
         assert_eq!(again.unchanged(Identity { inode: 7, state: 1 << 20 }), None);

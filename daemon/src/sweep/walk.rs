@@ -245,8 +245,8 @@ impl Worker<'_> {
         {
             now.add(identity, was);
             done.unchanged += 1;
-            if was == Was::Opaque {
-                done.note(Reason::Opaque, &join(&dir.shown, name), None);
+            if let Some(reason) = left(was) {
+                done.note(reason, &join(&dir.shown, name), None);
             }
             done.kept.extend(remembered.map(|(shown, _)| shown));
             return;
@@ -292,6 +292,8 @@ impl Worker<'_> {
                 done.note(Reason::Opaque, &shown, None);
                 Some(Was::Opaque)
             }
+            Outcome::Partly => Some(Was::Partly),
+            Outcome::Damaged => Some(Was::Damaged),
             Outcome::Depends | Outcome::Incomplete => None,
         }
     }
@@ -299,6 +301,16 @@ impl Worker<'_> {
     fn ignores(&self, dir: &Dir, name: &CStr, done: &mut Done) {
         let path = self.root_path.join(&dir.below).join(OsStr::from_bytes(name.to_bytes()));
         done.ignores.extend(ignore_file(&path, &join(&dir.shown, name)));
+    }
+}
+
+/// What an unchanged file leaves to be told once more.
+fn left(was: Was) -> Option<Reason> {
+    match was {
+        Was::Examined => None,
+        Was::Opaque => Some(Reason::Opaque),
+        Was::Partly => Some(Reason::PartlyUnpacked),
+        Was::Damaged => Some(Reason::Unparsable),
     }
 }
 
