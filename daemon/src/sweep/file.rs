@@ -3,11 +3,11 @@
 use super::{Done, Scope};
 use crate::ledger::Seen;
 use crate::machine::files::Buffer;
-use crate::machine::sqlite::{self, Sqlite};
+use crate::machine::{slack, sqlite};
 use crate::record::Reason;
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::READABLE;
-use lapwing_rules::finding::{Finding, Location, Report};
+use lapwing_rules::finding::{Finding, Report};
 use lapwing_rules::place::Place;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
@@ -47,9 +47,6 @@ pub(super) struct File<'a> {
 /// Examines a file.
 pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
     let File { fd, stat, shown, place, .. } = *file;
-    if let Some(kind) = place.and_then(|p| Sqlite::of_place(&p.id)) {
-        return database(scope, file, kind, done);
-    }
     let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
     let whole = place.is_some() || size < WINDOW;
     let first = if whole { READABLE.min(size) + 1 } else { WINDOW };
@@ -58,6 +55,14 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
         Ok(ended) => ended,
         Err(reason) => return done.gap(reason, shown, None),
     };
+    if buffer.get().starts_with(sqlite::MAGIC) {
+        return super::database::examine(scope, file, buffer, done);
+    }
+    if slack::LOG.iter().any(|magic| buffer.get().starts_with(magic))
+        && let Some(outcome) = super::database::log(scope, file, buffer, done)
+    {
+        return outcome;
+    }
     scope.watch.bytes.fetch_add(buffer.get().len() as u64, Ordering::Relaxed);
     done.bytes += buffer.get().len() as u64;
     if place.is_none() && opaque(buffer.get()) {
@@ -73,34 +78,6 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
         done.note(Reason::TooLarge, shown, Some(why));
     }
     stream(scope, file, buffer, done, &cx)
-}
-
-/// A history that is a database: every command is searched by itself, and its row is its line.
-fn database(scope: &Scope<'_>, file: &File<'_>, kind: Sqlite, done: &mut Done) -> Outcome {
-    let cx = scope.cx();
-    let mut report = Report::default();
-    let read = sqlite::commands(file.path, kind, |row, command| {
-        if report.findings.len() > MOST {
-            return;
-        }
-        let mut stream = scope.engine.stream(file.shown, file.place);
-        done.bytes += command.len() as u64;
-        for mut finding in guarded(|| stream.window(command.as_bytes(), true, &cx)).unwrap_or_default() {
-            finding.at = Location { line: u64::try_from(row).unwrap_or_default(), column: 0, span: None };
-            report.findings.push(finding);
-        }
-        report.silenced += stream.silenced;
-    });
-    let problems = match read {
-        Ok(commands) => commands.problems,
-        Err(e) => vec![e.to_string()],
-    };
-    let complete = problems.is_empty();
-    for why in problems {
-        done.note(Reason::Unparsable, file.shown, Some(why));
-    }
-    let outcome = finish(scope, file.shown, Some(report), done);
-    if complete { outcome } else { Outcome::Incomplete }
 }
 
 /// Searches the rest of a large file window by window.
@@ -194,7 +171,7 @@ const MAGIC: &[(usize, &[u8])] = &[
     (0, b"\xfftOc"),
 ];
 
-fn opaque(bytes: &[u8]) -> bool {
+pub(super) fn opaque(bytes: &[u8]) -> bool {
     MAGIC.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)))
 }
 

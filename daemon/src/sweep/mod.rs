@@ -1,6 +1,7 @@
 //! A whole pass over a home or some paths: places first, so that the worst news comes at once, then the rest, in
 //! parallel, interruptible, and cheap where nothing has changed.
 
+mod database;
 mod file;
 mod part;
 mod places;
