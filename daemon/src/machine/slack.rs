@@ -253,7 +253,7 @@ fn row(bytes: &[u8]) -> Option<(usize, Vec<usize>)> {
         return None;
     }
     // A line's end or a tab is followed by text: no text looks like a row of which some value is a number.
-    if matches!(header, 9 | 10 | 13) && bytes[1..header].iter().all(|b| *b > 9) {
+    if matches!(header, 9 | 10 | 13) && bytes[1..header].iter().all(|b| *b > 8) {
         return None;
     }
     let (mut at, mut end, mut lengths, mut text) = (1, header, Vec::new(), None);
@@ -290,4 +290,63 @@ fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carved(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        carve(bytes, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn values_of_a_row_are_kept_apart() {
+        // Two texts of 26 and 35 bytes, whose kinds are the letters A and S, and a null.
+        let row = format!("\x50\x07\x04AS\0{}{}\x07rest", "k".repeat(26), "v".repeat(35));
+        let expected = format!("\x50\x07\0\n{}\0\n{}\0\n\0\n\x07rest", "k".repeat(26), "v".repeat(35));
+        assert_eq!(carved(row.as_bytes()), expected);
+    }
+
+    #[test]
+    fn text_and_noise_stay_as_they_are() {
+        let text = "\tname\tvalue of it\n\tanother line which is long enough\r\n".repeat(200);
+        assert!(carved(text.as_bytes()) == text);
+        let mut noise = Vec::new();
+        let mut state = 1u32;
+        for _ in 0..100_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise.push((state >> 24) as u8);
+        }
+        let mut out = Vec::new();
+        carve(&noise, &mut out);
+        assert!(out.len() < 2 * noise.len());
+        for end in 0..300 {
+            carve(&noise[..end], &mut out);
+            unused(&noise[..end], 0, &mut out);
+        }
+    }
+
+    #[test]
+    fn what_is_no_database_has_no_pages() {
+        let dir = tempfile::tempdir().unwrap();
+        for bytes in [
+            &b""[..],
+            b"SQLite format 3\0",
+            &[0xff; 200],
+            &[0; 200],
+            b"\x37\x7f\x06\x82 and no more than this text....",
+        ] {
+            let path = dir.path().join("a");
+            #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+            std::fs::write(&path, bytes).unwrap();
+            let fd = crate::machine::files::open_path(&path, &rustix::fs::stat(&path).unwrap()).unwrap();
+            assert!(
+                Slack::unused(&fd, bytes.len() as u64).is_none()
+                    && Slack::all(&fd, bytes.len() as u64).is_none()
+            );
+        }
+    }
 }
