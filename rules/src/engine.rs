@@ -409,14 +409,47 @@ fn samples(path: &str) -> bool {
 }
 
 fn setting_of(path: &str, place: Option<&Place>) -> Setting {
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = original(path.rsplit('/').next().unwrap_or(path));
     let extension = name.rsplit('.').next().unwrap_or(name);
     let is = |list: &[&str]| list.iter().any(|e| extension.eq_ignore_ascii_case(e));
-    if place.is_some() || name.starts_with(".env") || is(CONFIG) {
+    if place.is_some_and(|p| !p.code) || name.starts_with(".env") || is(CONFIG) {
         Setting::Config
     } else if is(TEXT) {
         Setting::Text
     } else {
         Setting::Code
+    }
+}
+
+/// The name of the file that this is a copy of: editors write `name~`, `#name#` and `.name.swp` beside it, people
+/// `name.bak`.
+fn original(name: &str) -> &str {
+    let name = name.trim_end_matches('~').trim_matches('#');
+    let copies = [".bak", ".backup", ".old", ".orig", ".save", ".swo", ".swp"];
+    copies.iter().find_map(|copy| name.strip_suffix(copy)).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_read_like_what_they_are_copies_of() {
+        let config = |path: &str| setting_of(path, None) == Setting::Config;
+        for path in
+            ["~/a.ini", "~/a.ini~", "~/#a.ini#", "~/.a.ini.swp", "~/a.toml.bak", "~/.env.local~", "~/#.env#"]
+        {
+            assert!(config(path), "{path}");
+        }
+        for path in ["~/a.py", "~/a.py~", "~/.a.py.swp", "~/.bak", "~/#", "~/"] {
+            assert!(!config(path), "{path}");
+        }
+        let engine = Engine::builtin();
+        let place = |path: &str| setting_of(path, engine.places().classify(path)) == Setting::Config;
+        assert!(place("~/.bash_history") && place("~/.claude/shell-snapshots/snapshot-bash-1.sh"));
+        assert!(
+            !place("~/.claude/projects/-home-dev/a/b.jsonl")
+                && !place("~/.config/Code/User/globalStorage/state.vscdb")
+        );
     }
 }

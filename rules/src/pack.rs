@@ -154,6 +154,9 @@ pub struct PlaceSpec {
     /// A history: lines that a person typed.
     #[serde(default)]
     pub history: bool,
+    /// Source code stands in it: an unquoted word behind `token =` is a variable, not a value.
+    #[serde(default)]
+    pub code: bool,
     /// Secrets that only this place gives away.
     #[serde(default)]
     pub secret: Vec<Table>,

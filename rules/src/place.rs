@@ -21,6 +21,8 @@ pub struct Place {
     pub mode: Option<u32>,
     /// Lines that a person typed.
     pub history: bool,
+    /// Source code stands in it.
+    pub code: bool,
     /// Secrets that its keys give away.
     pub secrets: Vec<(Arc<Page>, PlaceSecretSpec)>,
 }
@@ -89,6 +91,7 @@ impl Places {
                 relocate: spec.relocate,
                 reader: spec.reader,
                 history: spec.history,
+                code: spec.code,
             });
         }
         places.share();

@@ -51,16 +51,16 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
 }
 
 /// Takes members and has them searched.
-struct Members<'m, 's, 'a> {
+struct Members<'m, 's, 'a, 'b> {
     scope: &'s Scope<'a>,
     parts: &'m mut Parts<'s, 'a>,
-    buffer: &'m mut Buffer,
+    buffer: &'m mut Buffer<'b>,
     done: &'m mut Done,
     /// The directory of the last member, and whether it is in a tree that is left out: members of one come together.
     tree: (String, bool),
 }
 
-impl Members<'_, '_, '_> {
+impl Members<'_, '_, '_, '_> {
     /// Whether a directory is a tree that tools fill, or in one.
     fn vendored(&mut self, dir: &str) -> bool {
         if self.tree.0 != dir {
@@ -73,7 +73,7 @@ impl Members<'_, '_, '_> {
     }
 }
 
-impl Take for Members<'_, '_, '_> {
+impl Take for Members<'_, '_, '_, '_> {
     fn wants(&mut self, name: &str) -> bool {
         if self.scope.all {
             return true;

@@ -3,13 +3,13 @@
 use super::{Done, Scope, archive};
 use crate::ledger::Seen;
 use crate::machine::files::Buffer;
-use crate::machine::sqlite::{self, Sqlite};
+use crate::machine::{slack, sqlite};
 use crate::record::Reason;
 use crate::unpack::Kind;
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::READABLE;
 use lapwing_rules::facts::Meta;
-use lapwing_rules::finding::{Finding, Location, Report};
+use lapwing_rules::finding::{Finding, Report};
 use lapwing_rules::place::Place;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
@@ -52,9 +52,6 @@ pub(super) struct File<'a> {
 
 /// Examines a file.
 pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
-    if let Some(kind) = file.place.and_then(|p| Sqlite::of_place(&p.id)) {
-        return database(scope, file, kind, done);
-    }
     let size = usize::try_from(file.stat.st_size).unwrap_or(usize::MAX);
     read(scope, file, size, Some(scope.machine.meta(file.stat)), buffer, done)
 }
@@ -76,9 +73,20 @@ pub(super) fn read(
         Ok(ended) => ended,
         Err(reason) => return done.gap(reason, shown, None),
     };
+    // Databases are opened by name and archives read from several places, which standard input allows neither.
+    let named = meta.is_some();
+    if named && buffer.get().starts_with(sqlite::MAGIC) {
+        return super::database::examine(scope, file, buffer, done);
+    }
+    if named
+        && slack::LOG.iter().any(|magic| buffer.get().starts_with(magic))
+        && let Some(outcome) = super::database::log(scope, file, buffer, done)
+    {
+        return outcome;
+    }
     scope.watch.bytes.fetch_add(buffer.get().len() as u64, Ordering::Relaxed);
     done.bytes += buffer.get().len() as u64;
-    if place.is_none() && Kind::of(buffer.get()).is_some() {
+    if named && place.is_none() && Kind::of(buffer.get()).is_some() {
         return archive::examine(scope, file, buffer, done);
     }
     if place.is_none() && opaque(buffer.get()) {
@@ -94,34 +102,6 @@ pub(super) fn read(
         done.note(Reason::TooLarge, shown, Some(why));
     }
     stream(scope, file, buffer, done, &cx)
-}
-
-/// A history that is a database: every command is searched by itself, and its row is its line.
-fn database(scope: &Scope<'_>, file: &File<'_>, kind: Sqlite, done: &mut Done) -> Outcome {
-    let cx = scope.cx();
-    let mut report = Report::default();
-    let read = sqlite::commands(file.path, kind, |row, command| {
-        if report.findings.len() > MOST {
-            return;
-        }
-        let mut stream = scope.engine.stream(file.shown, file.place);
-        done.bytes += command.len() as u64;
-        for mut finding in guarded(|| stream.window(command.as_bytes(), true, &cx)).unwrap_or_default() {
-            finding.at = Location { line: u64::try_from(row).unwrap_or_default(), column: 0, span: None };
-            report.findings.push(finding);
-        }
-        report.silenced += stream.silenced;
-    });
-    let problems = match read {
-        Ok(commands) => commands.problems,
-        Err(e) => vec![e.to_string()],
-    };
-    let complete = problems.is_empty();
-    for why in problems {
-        done.note(Reason::Unparsable, file.shown, Some(why));
-    }
-    let outcome = finish(scope, file.shown, Some(report), done);
-    if complete { outcome } else { Outcome::Incomplete }
 }
 
 /// Searches the rest of a large file window by window.

@@ -2,6 +2,7 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod archive;
+mod database;
 mod file;
 mod input;
 mod part;

@@ -7,9 +7,11 @@ use crate::machine::files::Buffer;
 use crate::record::Reason;
 use crate::unpack::WITHIN;
 use lapwing_rules::finding::{Finding, Location, Report};
+use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::place::Place;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 
@@ -30,6 +32,8 @@ pub(super) enum Is<'p> {
     File,
     /// Part of a known place: a command of a history.
     Of(&'p Place),
+    /// Neither: what its label looks like means nothing.
+    Text,
 }
 
 impl<'s, 'a> Parts<'s, 'a> {
@@ -53,17 +57,28 @@ impl<'s, 'a> Parts<'s, 'a> {
         buffer: &mut Buffer,
         done: &mut Done,
     ) -> io::Result<u64> {
+        self.read_as(inside, Is::File, from, buffer, done)
+    }
+
+    fn read_as(
+        &mut self,
+        inside: &str,
+        is: Is<'_>,
+        from: &mut dyn Read,
+        buffer: &mut Buffer,
+        done: &mut Done,
+    ) -> io::Result<u64> {
         buffer.keep(0);
         let mut ended = buffer.fill_from(from, WINDOW)?;
         let mut total = buffer.get().len() as u64;
         self.count(total, done);
         if ended {
-            self.whole(inside, buffer.get(), Is::File);
+            self.whole(inside, buffer.get(), is);
             return Ok(total);
         }
         let scope = self.scope;
         let cx = scope.cx();
-        let mut stream = scope.engine.stream(inside, self.place(inside));
+        let mut stream = scope.engine.stream(inside, self.place_of(inside, is));
         loop {
             match guarded(|| stream.window(buffer.get(), ended, &cx)) {
                 Some(found) => self.take(inside, found),
@@ -90,12 +105,63 @@ impl<'s, 'a> Parts<'s, 'a> {
         self.whole(inside, bytes, is);
     }
 
+    /// Takes what was found of the file as a whole.
+    pub(super) fn add(&mut self, report: Option<Report>) {
+        match report {
+            Some(report) => {
+                self.report.findings.extend(report.findings);
+                self.report.problems.extend(report.problems);
+            }
+            None => self.breaks("it"),
+        }
+    }
+
+    /// Searches many small parts that stand in one buffer. `each` says of a finding which part it is in, and where
+    /// there; one that is in none is dropped.
+    pub(super) fn joined(
+        &mut self,
+        bytes: &[u8],
+        is: Is<'_>,
+        done: &mut Done,
+        each: &dyn Fn(Location) -> Option<(String, Location)>,
+    ) {
+        self.count(bytes.len() as u64, done);
+        let before = self.report.findings.len();
+        self.whole("", bytes, is);
+        let found = self.report.findings.split_off(before);
+        let named = found.into_iter().filter_map(|f| {
+            let (inside, at) = each(f.at)?;
+            Some(Finding { inside: Some(inside), at, ..f })
+        });
+        self.report.findings.extend(named);
+    }
+
+    /// Searches bytes that may repeat what other parts say: only what was not found in those counts. With a name of
+    /// its own, such a part is one in which a line means nothing.
+    ///
+    /// # Errors
+    /// When reading fails; what was found before stays.
+    pub(super) fn rest(
+        &mut self,
+        inside: &str,
+        is: Is<'_>,
+        from: &mut dyn Read,
+        buffer: &mut Buffer,
+        done: &mut Done,
+    ) -> io::Result<u64> {
+        let known: HashSet<FindingId> = self.report.findings.iter().map(|f| f.id).collect();
+        let before = self.report.findings.len();
+        let read = self.read_as(inside, is, from, buffer, done);
+        let found = self.report.findings.split_off(before);
+        let at = |f: &Finding| if inside.is_empty() { f.at } else { Location::default() };
+        let fresh = found.into_iter().filter(|f| !known.contains(&f.id)).map(|f| Finding { at: at(&f), ..f });
+        self.report.findings.extend(fresh);
+        read
+    }
+
     fn whole(&mut self, inside: &str, bytes: &[u8], is: Is<'_>) {
         let scope = self.scope;
-        let place = match is {
-            Is::File => self.place(inside),
-            Is::Of(place) => Some(place),
-        };
+        let place = self.place_of(inside, is);
         let target = Target { path: inside, place, bytes, meta: None };
         match guarded(|| scope.engine.secrets_of(&target, &scope.cx())) {
             Some(report) => {
@@ -145,6 +211,18 @@ impl<'s, 'a> Parts<'s, 'a> {
             ..f
         };
         self.report.findings.extend(found.into_iter().map(here));
+    }
+
+    fn place_of<'p>(&self, inside: &str, is: Is<'p>) -> Option<&'p Place>
+    where
+        's: 'p,
+        'a: 'p,
+    {
+        match is {
+            Is::File => self.place(inside),
+            Is::Of(place) => Some(place),
+            Is::Text => None,
+        }
     }
 
     /// What a member of this name would be in a home: an archive of one may begin at any directory above it.

@@ -70,6 +70,11 @@ fn expand(base: PathBuf, pattern: &str, into: &mut Vec<PathBuf>) {
     }
 }
 
+/// Whether the walk leaves out a directory above this path.
+fn skipped(scope: &Scope<'_>, path: &Path) -> bool {
+    path.ancestors().skip(1).any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
+}
+
 fn one(
     scope: &Scope<'_>,
     place: &Place,
@@ -97,7 +102,8 @@ fn one(
     if !regular && !inside && files::kind(&stat) != FileType::Directory {
         return done.note(Reason::Special, shown, None);
     }
-    if !regular || usize::try_from(stat.st_size).is_ok_and(|s| s > READABLE && real == path) {
+    let large = usize::try_from(stat.st_size).is_ok_and(|s| s > READABLE);
+    if !regular || (large && real == path && !skipped(scope, path)) {
         return;
     }
     done.files += 1;

@@ -4,6 +4,7 @@
 pub(crate) mod base64;
 pub(crate) mod escapes;
 pub(crate) mod utf16;
+pub(crate) mod wide;
 
 use zeroize::Zeroizing;
 
@@ -22,6 +23,7 @@ pub(crate) const DEPTH: usize = 3;
 pub(crate) fn views(bytes: &[u8], each: &mut dyn FnMut(View)) {
     base64::views(bytes, each);
     escapes::views(bytes, each);
+    wide::views(bytes, each);
 }
 
 /// Whether bytes read as text: what decodes to something else was not encoded text.
