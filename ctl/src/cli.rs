@@ -92,6 +92,8 @@ pub(crate) enum Command {
         /// What to examine
         #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
         paths: Vec<PathBuf>,
+        #[command(flatten)]
+        git: Git,
     },
     /// List the findings that the last examinations left
     List(List),
@@ -132,6 +134,21 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// Versions that git keeps instead of the files that are there.
+#[derive(Args, Default)]
+#[group(multiple = false)]
+pub(crate) struct Git {
+    /// Only what the next commit of the repository would add
+    #[arg(long)]
+    pub(crate) staged: bool,
+    /// Only what commits have added since REF, for example `origin/main`
+    #[arg(long, value_name = "REF", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) since: Option<String>,
+    /// Every version of every file in the history of the repository
+    #[arg(long)]
+    pub(crate) history: bool,
 }
 
 #[derive(Args)]
@@ -249,8 +266,16 @@ mod tests {
 
     #[test]
     fn scan_looks_here_when_no_path_is_given() {
-        let Some(Command::Scan { paths }) = parse("lapwing scan").unwrap().command else { panic!() };
+        let Some(Command::Scan { paths, .. }) = parse("lapwing scan").unwrap().command else { panic!() };
         assert_eq!(paths, [PathBuf::from(".")]);
+    }
+
+    #[test]
+    fn one_kind_of_versions_at_a_time() {
+        assert!(parse("lapwing scan --staged").is_ok());
+        assert!(parse("lapwing scan --since origin/main here").is_ok());
+        assert!(parse("lapwing scan --staged --history").is_err());
+        assert!(Cli::try_parse_from(["lapwing", "scan", "--since", ""]).is_err());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> (Exit, String) {
             examine::Error::NoFinding { .. } => {
                 (Exit::Usage, "; `lapwing list --state all` shows those that are")
             }
-            examine::Error::Ambiguous { .. } => (Exit::Usage, ""),
+            examine::Error::Git { .. } | examine::Error::Ambiguous { .. } => (Exit::Usage, ""),
             examine::Error::Ledger { .. } => (Exit::Failed, ""),
         }
     } else if error.is::<std::io::Error>() {

@@ -131,6 +131,8 @@ pub enum Reason {
     TooLarge,
     /// Compressed or media: nothing to read without unpacking.
     Opaque,
+    /// Part of a repository's history that is kept elsewhere: a shallow or partial clone, borrowed objects.
+    Elsewhere,
 }
 
 /// What of the home was not examined for one reason.
@@ -193,6 +195,7 @@ impl Reason {
                 | Reason::Vendored
                 | Reason::TooLarge
                 | Reason::Opaque
+                | Reason::Elsewhere
         )
     }
 
@@ -213,6 +216,7 @@ impl Reason {
             Reason::Vendored => "vendored tree or cache",
             Reason::TooLarge => "larger than the limit",
             Reason::Opaque => "compressed or media",
+            Reason::Elsewhere => "history that is kept elsewhere",
         }
     }
 }

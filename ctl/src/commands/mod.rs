@@ -55,7 +55,7 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
     };
     match command {
         Command::Doctor => doctor::run(session),
-        Command::Scan { paths } => scan::run(session, &paths),
+        Command::Scan { paths, git } => scan::run(session, &paths, &git),
         Command::List(filter) => list::run(session, &filter),
         Command::Show { id } => show::run(session, &id),
         Command::Explain { rule } => explain::run(session, &rule),

@@ -2,4 +2,5 @@
 
 pub(crate) mod facts;
 pub(crate) mod files;
+pub(crate) mod git;
 pub(crate) mod sqlite;

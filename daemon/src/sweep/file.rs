@@ -194,7 +194,7 @@ const MAGIC: &[(usize, &[u8])] = &[
     (0, b"\xfftOc"),
 ];
 
-fn opaque(bytes: &[u8]) -> bool {
+pub(super) fn opaque(bytes: &[u8]) -> bool {
     MAGIC.iter().any(|(at, magic)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)))
 }
 

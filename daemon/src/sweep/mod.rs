@@ -2,6 +2,7 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod file;
+pub(crate) mod git;
 mod part;
 mod places;
 mod queue;
