@@ -3,6 +3,7 @@
 use crate::ledger::{Life, Seen};
 use crate::record::{Document, Fix, Gap, Reason, Record, SCHEMA, Sighting, State, Summary};
 use crate::sweep::Missed;
+use crate::sweep::processes::{PROCESSES, SERVICES};
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::ignore::{self, IgnoreFile};
@@ -91,6 +92,9 @@ impl<'a> Frame<'a> {
 
     /// Whether this is where a tool or a program takes the secret from.
     fn credential(&self, seen: &Seen) -> bool {
+        if [PROCESSES, SERVICES].contains(&seen.path.as_str()) {
+            return true;
+        }
         let place = self.places.and_then(|p| p.classify(&seen.path));
         seen.inside.is_none() && place.is_some_and(|p| p.mode.is_some() && !p.history)
     }
@@ -142,7 +146,12 @@ fn fix(page: Option<&Page>, seen: &Seen) -> Fix {
     Fix {
         safety: page.safety,
         advice: page.advice.clone(),
-        command: page.command.as_ref().map(fill),
+        // Nothing can be done to a path that is none.
+        command: page
+            .command
+            .as_ref()
+            .filter(|c| !(seen.path.starts_with('(') && c.contains("{path}")))
+            .map(fill),
         revoke: page.revoke.clone(),
     }
 }

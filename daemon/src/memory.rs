@@ -5,7 +5,6 @@ use crate::key::Trouble;
 use crate::ledger::{Generation, Index, Ledger, Life, Seen};
 use crate::record::Reason;
 use crate::sweep::{self, Done, Scope};
-use lapwing_rules::engine::ENVIRONMENT;
 use lapwing_rules::fingerprint::FindingId;
 use std::collections::HashMap;
 
@@ -75,7 +74,8 @@ impl Memory {
     /// Looks after remembered paths that the sweep has not met: gone, moved out of the way, or left out since.
     pub(crate) fn revisit(&self, scope: &Scope<'_>, total: &mut Done) {
         for path in scope.remembered.keys() {
-            if path == ENVIRONMENT || total.kept.contains(path) || self.fresh.contains_key(path) {
+            // What is in no file was examined with the places.
+            if path.starts_with('(') || total.kept.contains(path) || self.fresh.contains_key(path) {
                 continue;
             }
             total.add(sweep::again(scope, path));

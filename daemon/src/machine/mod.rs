@@ -3,4 +3,5 @@
 pub(crate) mod facts;
 pub(crate) mod files;
 pub(crate) mod git;
+pub(crate) mod process;
 pub(crate) mod sqlite;

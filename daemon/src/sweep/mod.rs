@@ -5,6 +5,7 @@ mod file;
 pub(crate) mod git;
 mod part;
 mod places;
+pub(crate) mod processes;
 mod queue;
 mod states;
 mod walk;
@@ -134,6 +135,7 @@ pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     let report = scope.engine.scan_home(&scope.cx());
     let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
     done.file(scope, ENVIRONMENT, seen);
+    processes::sweep(scope, &mut done);
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
 }
