@@ -367,3 +367,105 @@ fn a_repository_cannot_make_anything_run() {
     assert!(!repo.0.path("sprung").exists(), "something ran");
     assert_eq!(std::fs::metadata(repo.0.path("app/.git/index")).unwrap().modified().unwrap(), before);
 }
+
+#[test]
+fn doctor_searches_the_history_of_every_repository_and_only_what_is_new() {
+    let (repo, count) = storied(&[]);
+    let first = repo.0.doctor().document(1);
+    assert_eq!(first.findings().len(), count, "{:#}", first.0);
+    let gone = first
+        .findings()
+        .into_iter()
+        .find(|f| text(&f["sightings"][0]["inside"]).ends_with("gone.yml"))
+        .unwrap();
+    let at = &gone["sightings"][0];
+    assert_eq!(
+        (text(&at["path"]), text(&at["inside"])),
+        ("~/app/.git".to_owned(), format!("{} › gone.yml", repo.id("main~10")))
+    );
+    let unchanged = repo.0.doctor().document(1);
+    assert_eq!(unchanged.0["findings"], first.0["findings"]);
+    assert!(unchanged.count("bytes") < first.count("bytes") / 2, "{:#}", unchanged.0["summary"]);
+
+    // A new commit: what is in no work tree any more is found, and nothing is forgotten.
+    repo.write("short.yml", &line("short"));
+    repo.commit("oh no");
+    repo.git(&["rm", "-q", "short.yml"]);
+    repo.commit("better");
+    let more = repo.0.doctor().document(1);
+    assert_eq!(more.findings().len(), count + 1);
+    assert!(first.ids().iter().all(|id| more.ids().contains(id)));
+    assert!(more.count("bytes") < first.count("bytes") / 2, "{:#}", more.0["summary"]);
+
+    // Packing moves everything and changes nothing.
+    repo.git(&["gc", "-q"]);
+    let packed = repo.0.doctor().document(1);
+    assert_eq!(packed.ids(), more.ids());
+    assert!(packed.complete(), "{:#}", packed.0["coverage"]);
+    repo.0.doctor().document(1);
+
+    // What git has forgotten is resolved.
+    repo.git(&["stash", "drop", "-q"]);
+    repo.git(&["reflog", "expire", "--expire=now", "--all"]);
+    repo.git(&["gc", "-q", "--prune=now"]);
+    assert_eq!(repo.0.doctor().document(1).findings().len(), count - 1);
+    std::fs::remove_dir_all(repo.0.path("app")).unwrap();
+    repo.0.doctor().document(0);
+}
+
+#[test]
+fn a_secret_that_many_commits_keep_does_not_add_up() {
+    let repo = Repo::new();
+    for n in 0..6 {
+        repo.write("a.yml", &format!("{}n: {n}\n", line("kept")));
+        repo.commit("again");
+        let doc = repo.0.doctor().document(1);
+        let sightings = doc.only()["sightings"].as_array().unwrap();
+        assert_eq!(sightings.len(), 1 + 3.min(n + 1), "{:#}", doc.0);
+    }
+}
+
+#[test]
+fn large_histories_are_left_out_and_the_command_is_named() {
+    let (repo, count) = storied(&[]);
+    repo.0.write(".config/lapwing/config.toml", "[scan]\nmax-history-size = 100\n");
+    repo.git(&["gc", "-q"]);
+    let doc = repo.0.doctor().document(0);
+    let gap = doc.gap("history").unwrap();
+    assert!(text(&gap["why"]).contains("`lapwing scan --history ~/app`"), "{gap}");
+    assert_eq!(repo.0.run(&["doctor", "--all", "--format", "json"]).document(1).findings().len(), count);
+    // Known is known, also when the next look leaves it out.
+    assert_eq!(repo.0.doctor().document(1).findings().len(), count);
+}
+
+#[test]
+fn ignores_of_the_work_tree_hold_for_its_history() {
+    let repo = Repo::new();
+    repo.write("tests/key.yml", &line("test"));
+    repo.commit("one");
+    repo.git(&["rm", "-q", "tests/key.yml"]);
+    repo.commit("two");
+    repo.0.doctor().document(1);
+    repo.write(".lapwingignore", "tests/** made for tests\n");
+    repo.0.doctor().document(0);
+    repo.history(0);
+}
+
+#[test]
+fn bare_repositories_and_submodules_of_a_home_are_met() {
+    let (repo, _) = storied(&[]);
+    must(&mut repo.tool("", &["clone", "-q", "--bare", "--no-local", "app", "mirror"]));
+    must(&mut repo.tool("", &["init", "-q", "outer"]));
+    must(
+        &mut repo.tool(
+            "outer",
+            &["submodule", "--quiet", "add", repo.0.path("mirror").to_str().unwrap(), "inner"],
+        ),
+    );
+    std::fs::remove_dir_all(repo.0.path("app")).unwrap();
+    let doc = repo.0.doctor().document(1);
+    let mut seen: Vec<String> = doc.findings().iter().flat_map(|f| common::paths(f)).collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen, ["~/mirror", "~/outer/.git/modules/inner"]);
+}

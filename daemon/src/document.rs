@@ -168,6 +168,13 @@ fn quoted(text: &str) -> String {
     format!("{home}'{}'", rest.replace('\'', r"'\''"))
 }
 
+/// Where the file of a version is, or was, in the work tree: what ignores say of it holds for its history too.
+fn versioned(s: &Sighting) -> Option<String> {
+    let tree = s.path.strip_suffix(".git").filter(|t| t.is_empty() || t.ends_with('/'))?;
+    let (commit, file) = s.inside.as_deref()?.split_once(" › ")?;
+    commit.starts_with("commit ").then(|| format!("{tree}{file}"))
+}
+
 /// Takes out what ignore files silence. Returns how many findings that cost, and the lines that silence nothing.
 pub(crate) fn silence(records: &mut Vec<Record>, files: &[IgnoreFile], today: &str) -> (u64, Vec<String>) {
     let mut used: HashSet<(usize, usize)> = HashSet::new();
@@ -176,8 +183,11 @@ pub(crate) fn silence(records: &mut Vec<Record>, files: &[IgnoreFile], today: &s
         let (id, rule) = (record.id.clone(), record.rule.clone());
         record.sightings.retain(|s| {
             let seen = ignore::Seen { id: &id, rule: &rule, path: &s.path, line: s.line.unwrap_or(0) };
-            let by =
-                files.iter().enumerate().find_map(|(n, f)| f.silences(&seen, today).map(|line| (n, line)));
+            let by = |seen: &ignore::Seen<'_>| {
+                files.iter().enumerate().find_map(|(n, f)| f.silences(seen, today).map(|line| (n, line)))
+            };
+            let file = versioned(s);
+            let by = by(&seen).or_else(|| by(&ignore::Seen { path: file.as_deref()?, ..seen }));
             used.extend(by);
             by.is_none()
         });

@@ -124,7 +124,8 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     let root = enter(home.root())?;
     let setup = Setup::new(request, config);
     let mut memory = Memory::open(home, &version(config));
-    let scope = setup.scope(request, config, watch, memory.remembered());
+    let mut scope = setup.scope(request, config, watch, memory.remembered());
+    scope.history = if request.all { u64::MAX } else { config.scan.max_history_size };
     let (places, dealt) = sweep::places(&scope);
     let mut total = Done::default();
     let indexes = memory.indexes(request.jobs);
@@ -141,6 +142,7 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
         total.note(Reason::Interrupted, "~", None);
     } else {
         memory.commit(&mut total, &setup.trouble);
+        memory.histories(&scope, &mut total, &setup.trouble);
         memory.revisit(&scope, &mut total);
     }
     memory.commit(&mut total, &setup.trouble);
@@ -316,6 +318,7 @@ impl Setup {
             home: &request.home,
             watch,
             skip,
+            history: 0,
             largest: if request.all { u64::MAX } else { config.scan.max_file_size },
             remembered,
             jobs: request.jobs,

@@ -133,6 +133,8 @@ pub enum Reason {
     Opaque,
     /// Part of a repository's history that is kept elsewhere: a shallow or partial clone, borrowed objects.
     Elsewhere,
+    /// A repository's history that is large: left out, or not searched to its end in one run.
+    History,
 }
 
 /// What of the home was not examined for one reason.
@@ -196,6 +198,7 @@ impl Reason {
                 | Reason::TooLarge
                 | Reason::Opaque
                 | Reason::Elsewhere
+                | Reason::History
         )
     }
 
@@ -217,6 +220,7 @@ impl Reason {
             Reason::TooLarge => "larger than the limit",
             Reason::Opaque => "compressed or media",
             Reason::Elsewhere => "history that is kept elsewhere",
+            Reason::History => "history of a repository",
         }
     }
 }

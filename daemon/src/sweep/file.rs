@@ -227,6 +227,7 @@ mod tests {
             watch: &watch,
             skip: Paths::default(),
             largest: u64::MAX,
+            history: 0,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
         };

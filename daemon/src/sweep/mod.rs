@@ -41,6 +41,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) skip: Paths<()>,
     /// Largest ordinary file examined.
     pub(crate) largest: u64,
+    /// Largest history of a repository examined, in bytes of its packs; nothing when histories are left alone.
+    pub(crate) history: u64,
     /// Paths at which something is remembered: they must be reported again, even with nothing in them.
     /// With whether any of it is not a secret.
     pub(crate) remembered: HashMap<String, bool>,
@@ -66,6 +68,8 @@ pub(crate) struct Done {
     pub(crate) kept: HashSet<String>,
     pub(crate) missed: BTreeMap<Reason, Missed>,
     pub(crate) ignores: Vec<IgnoreFile>,
+    /// Repositories whose history is to be examined.
+    pub(crate) repositories: Vec<git::Met>,
     /// Things worth telling that are no gap.
     pub(crate) notes: Vec<String>,
     pub(crate) silenced: u64,
@@ -111,7 +115,9 @@ impl Done {
     /// Adds another stretch.
     pub(crate) fn add(&mut self, other: Done) {
         self.batch.files.extend(other.batch.files);
+        self.batch.more.extend(other.batch.more);
         self.batch.dirs.extend(other.batch.dirs);
+        self.batch.histories.extend(other.batch.histories);
         self.kept.extend(other.kept);
         for (reason, missed) in other.missed {
             let mine = self.missed.entry(reason).or_default();
@@ -121,6 +127,7 @@ impl Done {
             mine.paths.truncate(LISTED);
         }
         self.ignores.extend(other.ignores);
+        self.repositories.extend(other.repositories);
         self.notes.extend(other.notes);
         self.silenced += other.silenced;
         self.files += other.files;

@@ -28,11 +28,13 @@ pub(crate) struct Store {
     pub(crate) problems: Vec<(PathBuf, Broken)>,
     /// Directories that it would borrow from, but which lie where we do not look.
     pub(crate) outside: Vec<PathBuf>,
+    /// How many of the packs and of the loose objects are not borrowed; those come first.
+    pub(crate) own: (usize, usize),
 }
 
 impl Store {
-    /// Opens the packs that are wanted and lists the other objects. Objects are borrowed only below `home`.
-    pub(crate) fn open(repository: &Repository, home: &Path, want: &dyn Fn(&Path) -> bool) -> Store {
+    /// Opens the packs and lists the other objects. Objects are borrowed only below `home`.
+    pub(crate) fn open(repository: &Repository, home: &Path) -> Store {
         let objects = repository.dir.join("objects");
         let mut store = Store {
             packs: Vec::new(),
@@ -42,19 +44,16 @@ impl Store {
             hash: repository.hash,
             problems: Vec::new(),
             outside: Vec::new(),
+            own: (0, 0),
         };
+        store.own.1 = store.loose.len();
         store.borrow(&objects, home);
         let borrowed = store.borrowed.iter().flat_map(|dir| loose(dir, repository.hash));
         let borrowed: Vec<_> = borrowed.collect();
         store.loose.extend(borrowed);
-        let own = pack::indexes(&objects).into_iter().filter(|p| want(p));
-        let others = store.borrowed.iter().flat_map(|dir| pack::indexes(dir));
-        for index in own.chain(others).collect::<Vec<_>>() {
-            match Pack::open(&index, store.hash) {
-                Ok(pack) => store.packs.push(pack),
-                Err(why) => store.problems.push((index, why)),
-            }
-        }
+        store.packs(pack::indexes(&objects));
+        store.own.0 = store.packs.len();
+        store.packs(store.borrowed.iter().flat_map(|dir| pack::indexes(dir)).collect());
         store
     }
 
@@ -66,6 +65,15 @@ impl Store {
         let mut opened = dirs.map(|d| open(&d.join(prefix).join(rest)));
         let opened = opened.find(|o| !matches!(o, Err(Broken::Missing)));
         opened.unwrap_or(Err(Broken::Missing)).map(|(fd, _)| fd)
+    }
+
+    fn packs(&mut self, indexes: Vec<PathBuf>) {
+        for index in indexes {
+            match Pack::open(&index, self.hash) {
+                Ok(pack) => self.packs.push(pack),
+                Err(why) => self.problems.push((index, why)),
+            }
+        }
     }
 
     fn borrow(&mut self, objects: &Path, home: &Path) {

@@ -32,6 +32,7 @@ const CHUNK: usize = 32 << 10;
 
 /// A pack that is open, with its index.
 pub(crate) struct Pack {
+    pub(crate) name: u64,
     fd: OwnedFd,
     hash: usize,
     ids: Vec<u8>,
@@ -79,7 +80,7 @@ impl Pack {
         let (ids, offsets) = parse(&bytes, hash, size).ok_or(Broken::Damaged)?;
         let mut order: Vec<u32> = (0..u32::try_from(offsets.len()).unwrap_or_default()).collect();
         order.sort_unstable_by_key(|n| offsets[*n as usize]);
-        Ok(Pack { fd, hash, ids, offsets, order })
+        Ok(Pack { name: name(index), fd, hash, ids, offsets, order })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -161,6 +162,16 @@ impl Pack {
         let size = usize::try_from(head.size).map_err(|_| Broken::TooLarge)?;
         unpack.exactly(&self.fd, head.at, size)
     }
+}
+
+/// A pack's name as a number: it says what is in it, so a pack of the same name never changes.
+pub(crate) fn name(index: &Path) -> u64 {
+    short(&crate::text::digest(index.file_name().unwrap_or_default().as_encoded_bytes()))
+}
+
+/// The first eight bytes.
+pub(crate) fn short(id: &[u8]) -> u64 {
+    id.iter().take(8).fold(0, |n, b| (n << 8) | u64::from(*b))
 }
 
 /// Ids, sorted, and the offsets of their objects.

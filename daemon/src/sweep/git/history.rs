@@ -5,12 +5,13 @@ use super::names::Names;
 use super::{Hits, Version, commit, largest, vendored};
 use crate::machine::git::Repository;
 use crate::machine::git::objects::{Reader, Store};
-use crate::machine::git::pack::{Broken, Kind};
+use crate::machine::git::pack::{Broken, Kind, short};
 use crate::record::Reason;
 use crate::sweep::{Done, Scope, file};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 /// Memory for objects that others are made of, all workers together.
 const MEMORY: usize = 32 << 20;
@@ -34,8 +35,39 @@ enum Object {
 
 /// Searches every version of a file in a repository.
 pub(crate) fn history(scope: &Scope<'_>, repository: &Repository, shown: &Shown<'_>, done: &mut Done) {
-    let store = Store::open(repository, scope.home.canonical(), &|_| true);
-    let name = shown.repository;
+    let store = Store::open(repository, scope.home.canonical());
+    let everything = (store.packs.len(), store.loose.len());
+    let budget = AtomicI64::new(i64::MAX);
+    let job = Job { store: &store, among: everything, known: &HashMap::new(), budget: &budget };
+    let (hits, _) = search(scope, repository, &job, shown, done);
+    hits.finish(scope, shown.repository, done);
+}
+
+/// What of a repository to search.
+pub(super) struct Job<'j> {
+    pub(super) store: &'j Store,
+    /// How many of its packs and loose objects.
+    pub(super) among: (usize, usize),
+    /// How far it was searched before: see [`Searched`].
+    pub(super) known: &'j Searched,
+    /// Bytes that may be searched; less than nothing when they are used up.
+    pub(super) budget: &'j AtomicI64,
+}
+
+/// How many objects of each pack were searched, in the order of the pack, by the pack's name; [`ALL`] of one that needs no
+/// second look. Loose objects by the beginning of their ids.
+pub(super) type Searched = HashMap<u64, u64>;
+pub(super) const ALL: u64 = u64::MAX;
+
+/// Searches a repository as far as the budget goes. Returns what was found and how far it came.
+pub(super) fn search(
+    scope: &Scope<'_>,
+    repository: &Repository,
+    job: &Job<'_>,
+    shown: &Shown<'_>,
+    done: &mut Done,
+) -> (Hits, Searched) {
+    let (store, name) = (job.store, shown.repository);
     for (path, why) in &store.problems {
         done.note(reason(*why), &scope.home.shown(path), Some(words(*why).to_owned()));
     }
@@ -48,7 +80,7 @@ pub(crate) fn history(scope: &Scope<'_>, repository: &Repository, shown: &Shown<
         done.note(Reason::Elsewhere, name, Some(why.to_owned()));
     }
     let mut reader = store.reader(MEMORY, usize::try_from(largest(scope)).unwrap_or(usize::MAX));
-    let mut work = Work { scope, store: &store, shown, names: Names::default(), objects: Vec::new() };
+    let mut work = Work { scope, store, job, shown, names: Names::default(), objects: Vec::new() };
     work.sort_out(&mut reader, done);
     let walked = work.names.walk(&mut reader, &|| scope.stopped());
     drop(reader);
@@ -60,7 +92,8 @@ pub(crate) fn history(scope: &Scope<'_>, repository: &Repository, shown: &Shown<
         let why = "partial clone: what has not been fetched is not here";
         done.note(Reason::Elsewhere, name, Some(why.to_owned()));
     }
-    work.search(done).finish(scope, name, done);
+    let (hits, count) = work.search(done);
+    (hits, work.searched(count))
 }
 
 /// What broken objects are in our words.
@@ -83,6 +116,7 @@ fn words(why: Broken) -> &'static str {
 struct Work<'w, 'a> {
     scope: &'w Scope<'a>,
     store: &'w Store,
+    job: &'w Job<'w>,
     shown: &'w Shown<'w>,
     names: Names,
     objects: Vec<Object>,
@@ -93,10 +127,16 @@ impl Work<'_, '_> {
     fn sort_out(&mut self, reader: &mut Reader<'_>, done: &mut Done) {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut broken = 0;
-        for (n, pack) in self.store.packs.iter().enumerate() {
+        let (packs, loose) = self.job.among;
+        for (n, pack) in self.store.packs.iter().enumerate().take(packs) {
+            let from = self.job.known.get(&pack.name).copied().unwrap_or(0);
+            if from == ALL {
+                continue;
+            }
             let kinds = pack.kinds(&mut |id| reader.read(id).ok().map(|(kind, _)| kind));
             for (place, kind) in kinds.into_iter().enumerate() {
                 match kind {
+                    Some(Kind::Blob) if (place as u64) < from => {}
                     Some(Kind::Blob) => self.objects.push(Object::Packed(number(n), number(place))),
                     Some(Kind::Commit) => match reader.packed(n, pack.offset(place)) {
                         Ok((_, bytes)) => drop(self.names.commit(pack.id(place), &bytes)),
@@ -107,7 +147,10 @@ impl Work<'_, '_> {
                 }
             }
         }
-        for (n, id) in self.store.loose.iter().enumerate() {
+        for (n, id) in self.store.loose.iter().enumerate().take(loose) {
+            if self.job.known.contains_key(&short(id)) {
+                continue;
+            }
             match reader.kind(id) {
                 Some(Kind::Blob) => self.objects.push(Object::Loose(number(n))),
                 Some(Kind::Commit) => match reader.loose(id) {
@@ -124,8 +167,26 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Searches the files with several threads.
-    fn search(&self, done: &mut Done) -> Hits {
+    /// How far the search has come when so many objects were searched.
+    fn searched(&self, count: usize) -> Searched {
+        let (packs, loose) = self.job.among;
+        let packs = self.store.packs.iter().take(packs).map(|p| (p.name, ALL));
+        let loose = self.store.loose.iter().take(loose).map(|id| (short(id), ALL));
+        let mut searched: Searched = packs.chain(loose).collect();
+        // Backwards, so that the first of each pack stays.
+        for object in self.objects.get(count..).unwrap_or_default().iter().rev() {
+            match object {
+                Object::Packed(pack, place) => {
+                    searched.insert(self.store.packs[*pack as usize].name, u64::from(*place));
+                }
+                Object::Loose(n) => drop(searched.remove(&short(&self.store.loose[*n as usize]))),
+            }
+        }
+        searched
+    }
+
+    /// Searches the files with several threads. Returns how many of them were.
+    fn search(&self, done: &mut Done) -> (Hits, usize) {
         let jobs = self.scope.jobs.clamp(1, self.objects.len().div_ceil(STRETCH).max(1));
         let (next, total) = (AtomicUsize::new(0), Mutex::new((Hits::default(), std::mem::take(done))));
         std::thread::scope(|threads| {
@@ -139,14 +200,14 @@ impl Work<'_, '_> {
         });
         let (hits, all) = total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         *done = all;
-        hits
+        (hits, next.into_inner().min(self.objects.len()))
     }
 
     fn worker(&self, jobs: usize, next: &AtomicUsize, total: &Mutex<(Hits, Done)>) {
         let largest = usize::try_from(largest(self.scope)).unwrap_or(usize::MAX);
         let mut reader = self.store.reader(MEMORY / jobs, largest);
         let (mut hits, mut done) = (Hits::default(), Done::default());
-        while !self.scope.stopped() {
+        while !self.scope.stopped() && self.job.budget.load(Ordering::Relaxed) > 0 {
             let from = next.fetch_add(STRETCH, Ordering::Relaxed);
             let Some(stretch) = self.objects.get(from..self.objects.len().min(from + STRETCH)) else { break };
             stretch.iter().for_each(|object| self.object(*object, &mut reader, &mut hits, &mut done));
@@ -189,6 +250,7 @@ impl Work<'_, '_> {
                 return done.note(reason(why), &what, Some(words(why).to_owned()));
             }
         };
+        self.job.budget.fetch_sub(i64::try_from(bytes.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
         if !file::opaque(&bytes) {
             let version = Version { name: &name, path: path.as_deref(), inside: Some(&inside), order };
             hits.search(self.scope, &version, &bytes, &mut |_| true, done);

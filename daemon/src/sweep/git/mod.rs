@@ -2,8 +2,10 @@
 
 mod history;
 mod names;
+mod remembered;
 
 pub(crate) use history::{Shown, history};
+pub(crate) use remembered::{Known, Met, histories};
 
 use super::file::{self, MOST, finish, guarded};
 use super::{Done, Scope};

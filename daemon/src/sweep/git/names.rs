@@ -3,7 +3,8 @@
 
 use crate::machine::git::objects::Reader;
 use crate::machine::git::pack::Broken;
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 /// Names of all files that commits have.
@@ -23,6 +24,8 @@ struct Commit {
     at: i64,
     id: Box<[u8]>,
     tree: Box<[u8]>,
+    /// Hashes of the ids of its parents.
+    parents: Box<[u64]>,
 }
 
 /// Directories that may be in each other.
@@ -36,16 +39,21 @@ impl Names {
         let head = &bytes[..memchr::memmem::find(bytes, b"\n\n").unwrap_or(bytes.len())];
         let mut lines = head.split(|b| *b == b'\n');
         let tree = data_encoding::HEXLOWER.decode(lines.next()?.strip_prefix(b"tree ")?).ok()?;
+        let parent = |l: &[u8]| {
+            let id = data_encoding::HEXLOWER.decode(l.strip_prefix(b"parent ")?).ok()?;
+            Some(self.state.hash_one(&*id))
+        };
+        let parents = lines.clone().map_while(parent).collect();
         let committer = lines.find_map(|l| l.strip_prefix(b"committer "))?;
         let date = committer.rsplit(|b| *b == b' ').nth(1)?;
         let at = std::str::from_utf8(date).ok()?.parse().ok()?;
-        self.commits.push(Commit { at, id: id.into(), tree: tree.into() });
+        self.commits.push(Commit { at, id: id.into(), tree: tree.into(), parents });
         Some(())
     }
 
     /// Reads the trees of all commits, the oldest first.
     pub(super) fn walk(&mut self, reader: &mut Reader<'_>, stop: &dyn Fn() -> bool) -> Walked {
-        self.commits.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        self.sort();
         self.paths = vec![(TOP, 0)];
         let mut walk = Walk {
             met: HashSet::new(),
@@ -62,6 +70,34 @@ impl Names {
             self.tree(u32::try_from(n).unwrap_or(u32::MAX), &tree, TOP, 0, reader, &mut walk);
         }
         Walked { missing: walk.missing, broken: walk.broken }
+    }
+
+    /// By date; but parents come first, whatever their clocks said.
+    fn sort(&mut self) {
+        let mut commits: Vec<Option<Commit>> =
+            std::mem::take(&mut self.commits).into_iter().map(Some).collect();
+        let index: HashMap<u64, usize> =
+            commits.iter().flatten().enumerate().map(|(n, c)| (self.state.hash_one(&*c.id), n)).collect();
+        let mut children: Vec<Vec<usize>> = vec![Vec::new(); commits.len()];
+        let mut waits = vec![0usize; commits.len()];
+        for (n, commit) in commits.iter().flatten().enumerate() {
+            for parent in commit.parents.iter().filter_map(|p| index.get(p)) {
+                children[*parent].push(n);
+                waits[n] += 1;
+            }
+        }
+        let date = |commits: &[Option<Commit>], n: usize| commits[n].as_ref().map_or(0, |c| c.at);
+        let free = (0..commits.len()).filter(|n| waits[*n] == 0);
+        let mut next: BinaryHeap<_> = free.map(|n| Reverse((date(&commits, n), n))).collect();
+        while let Some(Reverse((_, n))) = next.pop() {
+            for child in std::mem::take(&mut children[n]) {
+                waits[child] -= 1;
+                if waits[child] == 0 {
+                    next.push(Reverse((date(&commits, child), child)));
+                }
+            }
+            self.commits.extend(commits[n].take());
+        }
     }
 
     fn tree(
@@ -174,6 +210,18 @@ mod tests {
         assert_eq!(entry(&mut rest, 20), Some((&b"100644"[..], &b"a.txt"[..], &[7; 20][..])));
         assert_eq!(entry(&mut rest, 20).unwrap().1, b"src");
         assert!(entry(&mut rest, 20).is_none());
+    }
+
+    #[test]
+    fn parents_come_first_whatever_their_clocks_said() {
+        let mut names = Names::default();
+        let (tree, hex) = ("ab".repeat(20), |n: u8| crate::text::hex(&[n; 20]));
+        for (id, parent, at) in [(3, 2, 5), (2, 1, 9), (1, 0, 7), (4, 9, 1)] {
+            let text = format!("tree {tree}\nparent {}\ncommitter a <a@b> {at} +0000\n\n", hex(parent));
+            names.commit(&[id; 20], text.as_bytes()).unwrap();
+        }
+        names.sort();
+        assert_eq!(names.commits.iter().map(|c| c.id[0]).collect::<Vec<_>>(), [4, 1, 2, 3]);
     }
 
     #[test]
