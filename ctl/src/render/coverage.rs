@@ -54,7 +54,7 @@ fn several(n: u64, told: &str) -> String {
 /// What was left out on purpose: one line in total.
 pub(crate) fn left_out(out: &mut dyn Write, doc: &Document, view: &View) -> io::Result<()> {
     let policy = || doc.coverage.iter().filter(|gap| gap.policy);
-    let on_request = |gap: &&Gap| matches!(gap.reason, Reason::Vendored | Reason::TooLarge);
+    let on_request = |gap: &&Gap| matches!(gap.reason, Reason::Vendored | Reason::TooLarge | Reason::History);
     let asked: Vec<String> = policy().filter(on_request).map(named).collect();
     let never: Vec<String> = policy().filter(|gap| !on_request(gap)).map(named).collect();
     let mut parts = Vec::new();
@@ -73,8 +73,9 @@ pub(crate) fn left_out(out: &mut dyn Write, doc: &Document, view: &View) -> io::
     wrap(out, "", &format!("Left out: {}.", parts.join("; ")), view.width)?;
     if view.verbose {
         for gap in policy() {
-            for path in &gap.paths {
-                writeln!(out, "{INDENT}{} ({})", clean(path), gap.reason.words())?;
+            for (i, path) in gap.paths.iter().enumerate() {
+                let why = if i == 0 { reason(gap) } else { gap.reason.words().to_owned() };
+                hang(out, INDENT, DEEPER, &format!("{} ({why})", clean(path)), view.width)?;
             }
         }
     }
@@ -89,6 +90,8 @@ fn named(gap: &Gap) -> String {
         Reason::Special => ("FIFO, socket or device", "FIFOs, sockets and devices"),
         Reason::Mount => ("network mount", "network mounts"),
         Reason::Opaque => ("compressed or media file", "compressed or media files"),
+        Reason::Elsewhere => ("part of a history that is not here", "parts of histories that are not here"),
+        Reason::History => ("long history of a repository", "long histories of repositories"),
         other => (other.words(), other.words()),
     };
     count(gap.count, one, many)

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 /// Differences that may stand upon each other: git itself makes at most 4095.
 const CHAIN: usize = 4096;
+/// Largest objects that may be made on the way to one.
+const STEPS: usize = 64;
 /// Directories of objects that may borrow from each other.
 const BORROWED: usize = 8;
 
@@ -93,7 +95,7 @@ impl Store {
 
     /// Reads objects, remembering so many bytes of those that others are made of.
     pub(crate) fn reader(&self, memory: usize, largest: usize) -> Reader<'_> {
-        Reader { store: self, unpack: Unpack::new(), cache: Cache::new(memory), largest }
+        Reader { store: self, unpack: Unpack::new(), cache: Cache::new(memory), largest, work: 0 }
     }
 }
 
@@ -121,9 +123,15 @@ pub(crate) struct Reader<'s> {
     unpack: Unpack,
     cache: Cache,
     largest: usize,
+    work: usize,
 }
 
 impl Reader<'_> {
+    /// Bytes that were made since this was last asked, those on the way to others included.
+    pub(crate) fn work(&mut self) -> i64 {
+        i64::try_from(std::mem::take(&mut self.work)).unwrap_or(i64::MAX)
+    }
+
     /// The object with this id.
     pub(crate) fn read(&mut self, id: &[u8]) -> Result<(Kind, Bytes), Broken> {
         for (n, pack) in self.store.packs.iter().enumerate() {
@@ -168,9 +176,13 @@ impl Reader<'_> {
                 Err(id) => break self.loose(&id)?,
             }
         };
+        self.work += pending + bytes.len();
+        let mut steps = 0;
         while let Some((at, delta)) = chain.pop() {
             let (_, size, _) = delta::sizes(&delta).ok_or(Broken::Damaged)?;
-            if size > self.largest {
+            self.work += size.min(self.largest);
+            steps += size.min(self.largest);
+            if size > self.largest || steps > STEPS * self.largest {
                 return Err(Broken::TooLarge);
             }
             let made = delta::apply(&bytes, &delta).ok_or(Broken::Damaged)?;
@@ -188,6 +200,7 @@ impl Reader<'_> {
         if size > self.largest {
             return Err(Broken::TooLarge);
         }
+        self.work += length + size;
         let mut whole = Zeroizing::new(self.unpack.exactly(&fd, 0, length + size)?);
         whole.drain(..length);
         Ok((kind, Rc::new(whole)))
@@ -252,5 +265,87 @@ impl Cache {
         // What a map needs for an entry counts too.
         self.bytes += bytes.len() + 128;
         self.young.insert(key, (kind, Rc::clone(bytes)));
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests damage repositories of their own")]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn git(dir: &Path, args: &[&str]) {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@b"]).args(args).current_dir(dir);
+        assert!(command.output().unwrap().status.success(), "{args:?}");
+    }
+
+    /// A repository with deltas of files and trees.
+    fn packed() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        git(dir.path(), &["init", "-q"]);
+        let text: String = (0..300).map(|n| format!("line {n} of many\n")).collect();
+        for n in 0..8 {
+            std::fs::write(dir.path().join("a.txt"), format!("{text}{n}\n")).unwrap();
+            std::fs::write(dir.path().join(format!("{n}.txt")), format!("{n}\n")).unwrap();
+            git(dir.path(), &["add", "."]);
+            git(dir.path(), &["commit", "-qm", "x"]);
+        }
+        git(dir.path(), &["gc", "-q"]);
+        dir
+    }
+
+    /// Reads everything; how many objects could be read.
+    fn everything(dir: &Path) -> usize {
+        let repository = Repository::of(dir).unwrap();
+        let store = Store::open(&repository, dir);
+        let mut reader = store.reader(1 << 20, 1 << 20);
+        let mut count = 0;
+        for (n, pack) in store.packs.iter().enumerate() {
+            let kinds = pack.kinds(&mut |id| reader.kind(id));
+            for (place, kind) in kinds.into_iter().enumerate() {
+                let read = reader.packed(n, pack.offset(place));
+                let found = reader.read(pack.id(place));
+                count += usize::from(read.is_ok_and(|(k, _)| Some(k) == kind) && found.is_ok());
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn every_object_is_read_and_damage_never_panics() {
+        let dir = packed();
+        let all = everything(dir.path());
+        assert!(all >= 32, "{all}");
+        let files = files::list(&dir.path().join(".git/objects/pack")).unwrap();
+        for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "idx" || e == "pack")) {
+            let good = std::fs::read(file).unwrap();
+            std::fs::remove_file(file).unwrap();
+            for at in (0..good.len()).step_by(13) {
+                let mut bad = good.clone();
+                bad[at] ^= 0xa5;
+                std::fs::write(file, &bad).unwrap();
+                assert!(everything(dir.path()) <= all);
+            }
+            for length in (0..good.len()).step_by(97) {
+                std::fs::write(file, &good[..length]).unwrap();
+                everything(dir.path());
+            }
+            std::fs::write(file, &good).unwrap();
+        }
+        assert_eq!(everything(dir.path()), all);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        git(dir.path(), &["init", "-q"]);
+        std::fs::write(dir.path().join("zeros"), vec![0; 3 << 20]).unwrap();
+        git(dir.path(), &["add", "."]);
+        let repository = Repository::of(dir.path()).unwrap();
+        let store = Store::open(&repository, dir.path());
+        let read = store.reader(1 << 20, 1 << 20).loose(&store.loose[0]);
+        assert_eq!(read.err(), Some(Broken::TooLarge));
+        assert_eq!(store.reader(1 << 20, 3 << 20).loose(&store.loose[0]).unwrap().1.len(), 3 << 20);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Broken {
 
 /// Largest index of a pack that is read: some five million objects.
 const INDEX: u64 = 160 << 20;
+/// How often objects are looked at whose base comes later in the pack: git writes none such.
+const PASSES: usize = 16;
 /// Bytes read at once.
 const CHUNK: usize = 32 << 10;
 
@@ -138,14 +140,13 @@ impl Pack {
                 _ => {}
             }
         }
-        while let before @ 1.. = waiting.len() {
+        // From either end in turn: a pack that somebody has made to take long is given up.
+        for _ in 0..PASSES {
+            waiting.reverse();
             waiting.retain(|(n, base)| {
                 kinds[*n] = kinds[*base];
                 kinds[*n].is_none()
             });
-            if waiting.len() == before {
-                break;
-            }
         }
         kinds
     }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 /// Memory for objects that others are made of, all workers together.
 const MEMORY: usize = 32 << 20;
 /// Objects that a worker takes at once; those beside each other are often made of each other.
-const STRETCH: usize = 256;
+const STRETCH: usize = 128;
 
 /// How people call what is found.
 pub(crate) struct Shown<'s> {
@@ -82,7 +82,10 @@ pub(super) fn search(
     let mut reader = store.reader(MEMORY, usize::try_from(largest(scope)).unwrap_or(usize::MAX));
     let mut work = Work { scope, store, job, shown, names: Names::default(), objects: Vec::new() };
     work.sort_out(&mut reader, done);
-    let walked = work.names.walk(&mut reader, &|| scope.stopped());
+    // Names may cost half of what there is, so that each run comes further.
+    let half = job.budget.load(Ordering::Relaxed) / 2;
+    let spent = |reader: &mut Reader<'_>| job.budget.fetch_sub(reader.work(), Ordering::Relaxed) <= half;
+    let walked = work.names.walk(&mut reader, &|reader| scope.stopped() || spent(reader));
     drop(reader);
     if walked.broken > 0
         || (walked.missing > 0 && !repository.partial && !repository.shallow && store.outside.is_empty())
@@ -133,7 +136,7 @@ impl Work<'_, '_> {
             if from == ALL {
                 continue;
             }
-            let kinds = pack.kinds(&mut |id| reader.read(id).ok().map(|(kind, _)| kind));
+            let kinds = pack.kinds(&mut |id| reader.kind(id));
             for (place, kind) in kinds.into_iter().enumerate() {
                 match kind {
                     Some(Kind::Blob) if (place as u64) < from => {}
@@ -211,6 +214,7 @@ impl Work<'_, '_> {
             let from = next.fetch_add(STRETCH, Ordering::Relaxed);
             let Some(stretch) = self.objects.get(from..self.objects.len().min(from + STRETCH)) else { break };
             stretch.iter().for_each(|object| self.object(*object, &mut reader, &mut hits, &mut done));
+            self.job.budget.fetch_sub(reader.work(), Ordering::Relaxed);
             if stretch.is_empty() {
                 break;
             }
@@ -250,7 +254,6 @@ impl Work<'_, '_> {
                 return done.note(reason(why), &what, Some(words(why).to_owned()));
             }
         };
-        self.job.budget.fetch_sub(i64::try_from(bytes.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
         if !file::opaque(&bytes) {
             let version = Version { name: &name, path: path.as_deref(), inside: Some(&inside), order };
             hits.search(self.scope, &version, &bytes, &mut |_| true, done);

@@ -52,7 +52,7 @@ impl Names {
     }
 
     /// Reads the trees of all commits, the oldest first.
-    pub(super) fn walk(&mut self, reader: &mut Reader<'_>, stop: &dyn Fn() -> bool) -> Walked {
+    pub(super) fn walk(&mut self, reader: &mut Reader<'_>, stop: &dyn Fn(&mut Reader<'_>) -> bool) -> Walked {
         self.sort();
         self.paths = vec![(TOP, 0)];
         let mut walk = Walk {
@@ -63,7 +63,7 @@ impl Names {
             broken: 0,
         };
         for n in 0..self.commits.len() {
-            if stop() {
+            if stop(reader) {
                 break;
             }
             let tree = std::mem::take(&mut self.commits[n].tree);

@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Bytes of versions that one run searches: some seconds. The next run goes on where it has ended.
 const BUDGET: i64 = 1 << 30;
+/// As [`BUDGET`], of one repository where something was found that may be gone.
+const AGAIN: i64 = 8 * BUDGET;
 /// As [`super::SIGHTINGS`], over all runs.
 const SIGHTINGS: usize = super::SIGHTINGS;
 
@@ -79,7 +81,7 @@ fn history(scope: &Scope<'_>, met: &Met, known: &dyn Known, budget: &AtomicI64, 
         return done.note(Reason::History, shown, Some("left for the next run".to_owned()));
     }
     let nothing = Searched::new();
-    let own = AtomicI64::new(if again { i64::MAX } else { left });
+    let own = AtomicI64::new(if again { left.max(AGAIN) } else { left });
     let store = Store::open(&repository, scope.home.canonical());
     let job =
         Job { store: &store, among: store.own, known: if again { &nothing } else { &before }, budget: &own };
