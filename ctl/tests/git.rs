@@ -183,7 +183,8 @@ fn a_merge_adds_only_what_none_of_its_parents_has() {
     let mut seen: Vec<_> = doc.findings().iter().map(|f| text(&f["sightings"][0]["inside"])).collect();
     assert!(doc.findings().iter().all(|f| f["sightings"].as_array().unwrap().len() == 1), "{:#}", doc.0);
     let mut want = vec![side, repo.id("HEAD")];
-    (seen.sort(), want.sort());
+    seen.sort();
+    want.sort();
     assert_eq!(seen, want);
 }
 

@@ -1,5 +1,9 @@
 //! Secrets that running programs were given, and what an ordinary session is given and is none.
-#![expect(clippy::unwrap_used, reason = "tests may fail")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests make files of their own, and may fail"
+)]
 
 mod common;
 
@@ -86,13 +90,11 @@ fn programs_of_another_home_are_not_looked_at() {
 }
 
 /// What a desktop, a terminal, an editor and an agent give to every program.
-#[test]
-fn an_ordinary_session_yields_nothing() {
-    let home = Home::new();
+fn ordinary() -> Vec<(&'static str, String)> {
     let hex = |n: usize, label: &str| secret(&format!("{{{{hex:{n}}}}}"), label);
-    let uuid = format!("{}-{}-4{}-a{}-{}", hex(8, "a"), hex(4, "b"), hex(3, "c"), hex(3, "d"), hex(12, "e"));
     let base64 = secret("{{alnum:120}}", "base64");
-    let variables = [
+    let uuid = uuid();
+    [
         ("SSH_AUTH_SOCK", "/run/user/1000/keyring/ssh".to_owned()),
         ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path=/run/user/1000/bus,guid={}", hex(32, "guid"))),
         ("XAUTHORITY", format!("/run/user/1000/.mutter-Xwaylandauth.{}", secret("{{alnum:6}}", "x"))),
@@ -137,15 +139,27 @@ fn an_ordinary_session_yields_nothing() {
             "BASH_FUNC_which%%",
             "() {  ( alias; eval ${which_declare} ) | /usr/bin/which --read-alias $@\n}".to_owned(),
         ),
-    ];
+    ]
+    .into()
+}
+
+fn uuid() -> String {
+    let hex = |n: usize| secret(&format!("{{{{hex:{n}}}}}"), "uuid");
+    format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12))
+}
+
+#[test]
+fn an_ordinary_session_yields_nothing() {
+    let home = Home::new();
+    let variables = ordinary();
     let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let handle = format!(
         "--metrics-shmem-handle=4,i,{},262144",
-        hex(20, "h").replace(|c: char| !c.is_ascii_digit(), "7")
+        secret("{{hex:20}}", "h").replace(|c: char| !c.is_ascii_digit(), "7")
     );
-    let client = format!("--metrics-client-id={uuid}");
+    let client = format!("--metrics-client-id={}", uuid());
     let data = format!("--gpu-preferences=UAAAAAAAAAAgAAAEAAAAAAAAAAAAAAAAAABgAAEAAAA{}", "A".repeat(40));
-    let seed = format!("--variations-seed-version=20{}", &hex(6, "v"));
+    let seed = format!("--variations-seed-version=20{}", &secret("{{hex:6}}", "v"));
     let commands = [
         "--type=renderer",
         &handle,

@@ -106,7 +106,7 @@ fn read(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
 /// Variables that the user's service manager gives to what it starts; none without one.
 pub(crate) fn services() -> Result<Vec<Zeroizing<Vec<u8>>>, String> {
     let running = std::env::var_os("XDG_RUNTIME_DIR").map(|d| Path::new(&d).join("systemd/private"));
-    if !running.is_some_and(|socket| rustix::fs::stat(socket).is_ok()) {
+    if running.is_none_or(|socket| rustix::fs::stat(socket).is_err()) {
         return Ok(Vec::new());
     }
     let mut command = Command::new("systemctl");

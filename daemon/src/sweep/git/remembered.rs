@@ -2,8 +2,8 @@
 //! its name says whether it was searched; other objects are known by their ids.
 
 use super::super::states;
-use super::Shown;
 use super::history::{ALL, Job, Searched, search};
+use super::{SIGHTINGS, Shown};
 use crate::ledger::{DirKey, Seen};
 use crate::machine::git::Repository;
 use crate::machine::git::objects::{self, Store};
@@ -11,7 +11,7 @@ use crate::machine::git::pack::{self, short};
 use crate::record::Reason;
 use crate::sweep::{Done, Scope};
 use lapwing_rules::fingerprint::FindingId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -19,8 +19,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const BUDGET: i64 = 1 << 30;
 /// As [`BUDGET`], of one repository where something was found that may be gone.
 const AGAIN: i64 = 8 * BUDGET;
-/// As [`super::SIGHTINGS`], over all runs.
-const SIGHTINGS: usize = super::SIGHTINGS;
 
 /// A repository that a walk has met.
 pub(crate) struct Met {
@@ -46,77 +44,88 @@ pub(crate) fn histories(scope: &Scope<'_>, met: &[Met], known: &dyn Known, mut e
     }
 }
 
+/// What there is to search in a repository.
+struct Look {
+    repository: Repository,
+    /// How far it was searched before.
+    before: Searched,
+    /// How many packs and loose objects it has.
+    count: usize,
+    /// Everything once more: what was found may have been in what is gone.
+    again: bool,
+}
+
+impl Look {
+    /// `None` when nothing is to be done; what is known of it stays.
+    fn new(scope: &Scope<'_>, met: &Met, key: &DirKey, known: &dyn Known, done: &mut Done) -> Option<Look> {
+        let repository = Repository::at(met.path.clone(), None);
+        let objects = repository.dir.join("objects");
+        let indexes = pack::indexes(&objects);
+        let size: u64 = indexes.iter().map(|i| size(&i.with_extension("pack"))).sum();
+        if size > scope.history {
+            let tree = met.shown.strip_suffix("/.git").unwrap_or(&met.shown);
+            let why = format!("{} MiB packed: `lapwing scan --history {tree}` searches it", size >> 20);
+            done.note(Reason::History, &met.shown, Some(why));
+            return None;
+        }
+        let before = unpacked(&known.history(key).unwrap_or_default());
+        let loose = objects::loose(&objects, repository.hash);
+        let names = indexes.iter().map(|i| pack::name(i));
+        let now: HashSet<u64> = names.chain(loose.iter().map(|id| short(id))).collect();
+        let gone = before.is_empty() || before.keys().any(|k| !now.contains(k));
+        let again = gone && scope.remembered.contains_key(&met.shown);
+        let new = now.iter().any(|k| before.get(k) != Some(&ALL));
+        (again || new).then_some(Look { repository, before, count: now.len(), again })
+    }
+}
+
 fn history(scope: &Scope<'_>, met: &Met, known: &dyn Known, budget: &AtomicI64, done: &mut Done) {
     let shown = met.shown.as_str();
-    let keep = |done: &mut Done| {
-        done.kept.insert(shown.to_owned());
-    };
-    if scope.stopped() {
-        return keep(done);
-    }
-    let repository = Repository::at(met.path.clone(), None);
-    let objects = repository.dir.join("objects");
-    let indexes = pack::indexes(&objects);
-    let size: u64 = indexes.iter().map(|i| size(&i.with_extension("pack"))).sum();
-    if size > scope.history {
-        let tree = shown.strip_suffix("/.git").unwrap_or(shown);
-        let why = format!("{} MiB packed: `lapwing scan --history {tree}` searches it", size >> 20);
-        keep(done);
-        return done.note(Reason::History, shown, Some(why));
-    }
     let key = states::key(&met.path);
-    let before = unpacked(&known.history(&key).unwrap_or_default());
-    let names = indexes.iter().map(|i| pack::name(i));
-    let loose = objects::loose(&objects, repository.hash);
-    let now: Searched = names.chain(loose.iter().map(|id| short(id))).map(|n| (n, 0)).collect();
-    let remembered = scope.remembered.contains_key(shown);
-    // What was found may have been in what is gone: only a look at everything can tell.
-    let again = remembered && (before.is_empty() || before.keys().any(|k| !now.contains_key(k)));
-    if !again && now.keys().all(|k| before.get(k) == Some(&ALL)) {
-        return keep(done);
-    }
+    done.kept.insert(shown.to_owned());
+    let Some(look) = Look::new(scope, met, &key, known, done).filter(|_| !scope.stopped()) else { return };
     let left = budget.load(Ordering::Relaxed);
-    if !again && left <= 0 {
-        keep(done);
+    if !look.again && left <= 0 {
         return done.note(Reason::History, shown, Some("left for the next run".to_owned()));
     }
     let nothing = Searched::new();
-    let own = AtomicI64::new(if again { left.max(AGAIN) } else { left });
-    let store = Store::open(&repository, scope.home.canonical());
-    let job =
-        Job { store: &store, among: store.own, known: if again { &nothing } else { &before }, budget: &own };
-    let (hits, searched) = search(scope, &repository, &job, &Shown { repository: shown, tree: None }, done);
+    let own = AtomicI64::new(if look.again { left.max(AGAIN) } else { left });
+    let store = Store::open(&look.repository, scope.home.canonical());
+    let before = if look.again { &nothing } else { &look.before };
+    let job = Job { store: &store, among: store.own, known: before, budget: &own };
+    let name = Shown { repository: shown, tree: None };
+    let (hits, searched) = search(scope, &look.repository, &job, &name, done);
     if scope.stopped() {
-        return keep(done);
+        return;
     }
-    if !again {
+    if !look.again {
         budget.store(own.into_inner(), Ordering::Relaxed);
     }
-    if searched.len() < now.len() || searched.values().any(|n| *n != ALL) {
+    if searched.len() < look.count || searched.values().any(|n| *n != ALL) {
         done.note(Reason::History, shown, Some("searched in part; the next run goes on".to_owned()));
     }
     done.batch.histories.push((key, packed(&searched)));
     hits.finish(scope, shown, done);
     // Versions are no files of the home.
     done.files = 0;
-    let seen: Vec<Seen> =
-        std::mem::take(&mut done.batch.files).into_iter().flat_map(|(_, seen)| seen).collect();
-    if again {
-        done.batch.files.push((shown.to_owned(), seen));
+    let found = std::mem::take(&mut done.batch.files).into_iter().flat_map(|(_, seen)| seen);
+    if look.again {
+        done.kept.remove(shown);
+        done.batch.files.push((shown.to_owned(), found.collect()));
     } else {
-        keep(done);
-        let mut count = known.seen(shown);
-        let few = |s: &Seen| {
-            let count = count.entry(s.id).or_default();
-            *count += 1;
-            *count <= SIGHTINGS
-        };
-        let mut seen = seen;
-        seen.retain(few);
-        if !seen.is_empty() {
-            done.batch.more.push((shown.to_owned(), seen));
-        }
+        let more = few(found, known.seen(shown));
+        done.batch.more.extend((!more.is_empty()).then(|| (shown.to_owned(), more)));
     }
+}
+
+/// What does not add up with what is known to more than a few sightings of a finding.
+fn few(found: impl Iterator<Item = Seen>, mut count: HashMap<FindingId, usize>) -> Vec<Seen> {
+    let first = |s: &Seen| {
+        let count = count.entry(s.id).or_default();
+        *count += 1;
+        *count <= SIGHTINGS
+    };
+    found.filter(first).collect()
 }
 
 fn size(path: &std::path::Path) -> u64 {
