@@ -74,7 +74,9 @@ pub(crate) fn left_out(out: &mut dyn Write, doc: &Document, view: &View) -> io::
     if view.verbose {
         for gap in policy() {
             for (i, path) in gap.paths.iter().enumerate() {
-                let why = if i == 0 { reason(gap) } else { gap.reason.words().to_owned() };
+                // Of these each has its own reason; the first one's is known.
+                let own = i == 0 && matches!(gap.reason, Reason::History | Reason::Elsewhere);
+                let why = if own { reason(gap) } else { gap.reason.words().to_owned() };
                 hang(out, INDENT, DEEPER, &format!("{} ({why})", clean(path)), view.width)?;
             }
         }
