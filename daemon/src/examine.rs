@@ -144,6 +144,9 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
         memory.commit(&mut total, &setup.trouble);
         memory.histories(&scope, &mut total, &setup.trouble);
         memory.revisit(&scope, &mut total);
+        if watch.stop.load(Ordering::Relaxed) {
+            total.note(Reason::Interrupted, "~", None);
+        }
     }
     memory.commit(&mut total, &setup.trouble);
     // Places last: what is known of an included file through its place must outlive the walk's view of it.
