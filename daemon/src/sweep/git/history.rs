@@ -210,12 +210,13 @@ impl Work<'_, '_> {
         let largest = usize::try_from(largest(self.scope)).unwrap_or(usize::MAX);
         let mut reader = self.store.reader(MEMORY / jobs, largest);
         let (mut hits, mut done) = (Hits::default(), Done::default());
-        while !self.scope.stopped() && self.job.budget.load(Ordering::Relaxed) > 0 {
+        while !self.scope.stopped() {
             let from = next.fetch_add(STRETCH, Ordering::Relaxed);
             let Some(stretch) = self.objects.get(from..self.objects.len().min(from + STRETCH)) else { break };
             stretch.iter().for_each(|object| self.object(*object, &mut reader, &mut hits, &mut done));
             self.job.budget.fetch_sub(reader.work(), Ordering::Relaxed);
-            if stretch.is_empty() {
+            // Asked at the end, so that every run comes further.
+            if stretch.is_empty() || self.job.budget.load(Ordering::Relaxed) <= 0 {
                 break;
             }
         }

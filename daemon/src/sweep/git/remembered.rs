@@ -143,3 +143,99 @@ fn unpacked(blob: &[u8]) -> Searched {
     let word = |b: &[u8]| b.iter().rev().fold(0u64, |acc, b| (acc << 8) | u64::from(*b));
     blob.chunks_exact(16).map(|c| (word(&c[..8]), word(&c[8..]))).collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's own files")]
+mod tests {
+    use super::*;
+    use crate::home::Home;
+    use crate::machine::facts::Machine;
+    use crate::progress::Watch;
+    use lapwing_rules::engine::Engine;
+    use lapwing_rules::fingerprint::Fingerprinter;
+    use lapwing_rules::place::Paths;
+    use lapwing_rules::policy::Policy;
+    use lapwing_rules::testing::fill;
+    use std::path::Path;
+    use std::process::Command;
+    use zeroize::Zeroizing;
+
+    /// What a ledger would know.
+    #[derive(Default)]
+    struct Memory(HashMap<DirKey, Vec<u8>>);
+
+    impl Known for Memory {
+        fn history(&self, key: &DirKey) -> Option<Vec<u8>> {
+            self.0.get(key).cloned()
+        }
+
+        fn seen(&self, _: &str) -> HashMap<FindingId, usize> {
+            HashMap::new()
+        }
+    }
+
+    fn repository(dir: &Path) {
+        let git = |args: &[&str]| {
+            let mut command = Command::new("git");
+            command.args(["-c", "user.name=a", "-c", "user.email=a@b"]).args(args).current_dir(dir);
+            assert!(command.output().unwrap().status.success(), "{args:?}");
+        };
+        git(&["init", "-q"]);
+        for n in 0..400 {
+            let token = fill("token: dop_v1_{{hex:64}}\n", &n.to_string());
+            let text = if n % 100 == 0 { token } else { format!("number: {n}\n") };
+            std::fs::write(dir.join(format!("{n}.yml")), text).unwrap();
+        }
+        git(&["add", "."]);
+        git(&["commit", "-qm", "x"]);
+        git(&["gc", "-q"]);
+    }
+
+    #[test]
+    fn a_run_goes_on_where_the_one_before_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        repository(dir.path());
+        let home = Home::other(dir.path());
+        let (engine, ids) = (Engine::builtin(), Fingerprinter::new(|| Zeroizing::new([1; 32])));
+        let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
+        let scope = Scope {
+            engine: &engine,
+            ids: &ids,
+            policy: &policy,
+            machine: &machine,
+            home: &home,
+            watch: &watch,
+            skip: Paths::default(),
+            largest: 1 << 20,
+            history: u64::MAX,
+            remembered: HashMap::new(),
+            jobs: 1,
+        };
+        let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
+        let (mut memory, mut found, mut runs) = (Memory::default(), HashSet::new(), 0);
+        loop {
+            let mut done = Done::default();
+            // Enough to begin with.
+            history(&scope, &met, &memory, &AtomicI64::new(BUDGET.min(2 + runs)), &mut done);
+            memory.0.extend(done.batch.histories);
+            found.extend(done.batch.more.into_iter().flat_map(|(_, seen)| seen).map(|s| s.id));
+            runs += 1;
+            if !done.missed.contains_key(&Reason::History) {
+                break;
+            }
+            assert!(runs < 50, "it comes no further");
+        }
+        assert!(runs > 1, "one run was enough");
+        assert_eq!(found.len(), 4);
+        let mut done = Done::default();
+        history(&scope, &met, &memory, &AtomicI64::new(BUDGET), &mut done);
+        assert_eq!((done.bytes, done.kept.len(), done.batch.histories.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn what_is_remembered_is_read_back() {
+        let searched = Searched::from([(1, ALL), (u64::MAX, 7)]);
+        assert_eq!(unpacked(&packed(&searched)), searched);
+        assert!(unpacked(&[1; 15]).is_empty());
+    }
+}
