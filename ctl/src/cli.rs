@@ -109,6 +109,8 @@ pub(crate) enum Command {
         stdin_name: Option<PathBuf>,
         #[command(flatten)]
         known: Known,
+        #[command(flatten)]
+        git: Git,
     },
     /// Write down what there is, so that later runs report only what is new
     Baseline(Baseline),
@@ -172,6 +174,21 @@ pub(crate) struct Baseline {
     /// Examine your home, as for `doctor`, instead of paths
     #[arg(long, conflicts_with = "paths")]
     pub(crate) doctor: bool,
+}
+
+/// Versions that git keeps instead of the files that are there.
+#[derive(Args, Default)]
+#[group(multiple = false)]
+pub(crate) struct Git {
+    /// Only what the next commit of the repository would add
+    #[arg(long)]
+    pub(crate) staged: bool,
+    /// Only what commits have added since REF, for example `origin/main`
+    #[arg(long, value_name = "REF", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) since: Option<String>,
+    /// Every version of every file in the history of the repository
+    #[arg(long)]
+    pub(crate) history: bool,
 }
 
 #[derive(Args)]
@@ -291,6 +308,14 @@ mod tests {
     fn scan_looks_here_when_no_path_is_given() {
         let Some(Command::Scan { paths, .. }) = parse("lapwing scan").unwrap().command else { panic!() };
         assert_eq!(paths, [PathBuf::from(".")]);
+    }
+
+    #[test]
+    fn one_kind_of_versions_at_a_time() {
+        assert!(parse("lapwing scan --staged").is_ok());
+        assert!(parse("lapwing scan --since origin/main here").is_ok());
+        assert!(parse("lapwing scan --staged --history").is_err());
+        assert!(Cli::try_parse_from(["lapwing", "scan", "--since", ""]).is_err());
     }
 
     #[test]

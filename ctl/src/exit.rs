@@ -82,7 +82,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> (Exit, String) {
             examine::Error::Baseline { .. } => {
                 (Exit::Usage, "; name another file, or remove it and let `lapwing baseline` make it anew")
             }
-            examine::Error::Ambiguous { .. } => (Exit::Usage, ""),
+            examine::Error::Git { .. } | examine::Error::Ambiguous { .. } => (Exit::Usage, ""),
             examine::Error::Ledger { .. } => (Exit::Failed, ""),
         }
     } else if error.is::<std::io::Error>() {

@@ -29,6 +29,8 @@ pub struct Scan {
     pub skip: Vec<String>,
     /// Largest ordinary file examined unless `--all`, in bytes.
     pub max_file_size: u64,
+    /// Largest history of a repository that `doctor` examines unless `--all`, in bytes of its packs; 0 for none.
+    pub max_history_size: u64,
     /// Files or directories with rule packs of one's own.
     pub packs: Vec<PathBuf>,
 }
@@ -71,7 +73,7 @@ const SKIP: &[&str] = &[
 impl Default for Scan {
     fn default() -> Scan {
         let skip = SKIP.iter().map(|s| (*s).to_owned()).collect();
-        Scan { skip, max_file_size: 512 << 20, packs: Vec::new() }
+        Scan { skip, max_file_size: 512 << 20, max_history_size: 64 << 20, packs: Vec::new() }
     }
 }
 

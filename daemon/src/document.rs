@@ -3,10 +3,12 @@
 use crate::ledger::{Life, Seen};
 use crate::record::{Document, Fix, Gap, Reason, Record, SCHEMA, Sighting, State, Summary};
 use crate::sweep::Missed;
+use crate::sweep::processes::{PROCESSES, SERVICES};
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::ignore::{self, IgnoreFile};
-use lapwing_rules::rule::{Page, Safety, Severity};
+use lapwing_rules::place::Places;
+use lapwing_rules::rule::{Kind, Page, Safety, Severity};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -19,12 +21,14 @@ pub(crate) struct Frame<'a> {
     pub(crate) lives: &'a HashMap<FindingId, Life>,
     /// Seconds since 1970.
     pub(crate) now: i64,
+    /// Says what a path is.
+    pub(crate) places: Option<&'a Places>,
 }
 
 impl<'a> Frame<'a> {
-    pub(crate) fn new(engine: &Engine, lives: &'a HashMap<FindingId, Life>, now: i64) -> Frame<'a> {
+    pub(crate) fn new(engine: &'a Engine, lives: &'a HashMap<FindingId, Life>, now: i64) -> Frame<'a> {
         let pages = engine.pages().into_iter().map(|(_, page)| (page.id.clone(), page)).collect();
-        Frame { pages, lives, now }
+        Frame { pages, lives, now, places: Some(engine.places()) }
     }
 
     /// One record a finding, worst and surest first.
@@ -62,12 +66,42 @@ impl<'a> Frame<'a> {
             grade: best.grade,
             title: page.map_or_else(|| best.rule.clone(), |p| p.title.clone()),
             preview: best.preview.clone(),
-            note: best.note.clone(),
+            note: self.note(best, &group),
             sightings,
             fix: fix(page.map(Arc::as_ref), best),
             state: life.map_or(State::Open, |l| self.state(l)),
             first_seen: life.map(|l| l.first_seen),
         }
+    }
+
+    /// What a proof said, and what follows from all the places together.
+    fn note(&self, best: &Seen, group: &[&Seen]) -> Option<String> {
+        let committed = |s: &&&Seen| s.inside.as_ref().is_some_and(|i| i.starts_with("commit "));
+        let mut notes: Vec<String> = best.note.clone().into_iter().collect();
+        if best.kind == Kind::Secret && group.iter().any(|s| committed(&s)) {
+            notes.push(
+                "in the history of a repository, so rotate it: removing the line is not enough".to_owned(),
+            );
+        }
+        let used = group.iter().find(|s| self.credential(s)).filter(|_| best.kind == Kind::Secret);
+        if let Some(used) = used.filter(|_| group.iter().any(|s| committed(&s) || self.history(s))) {
+            notes.push(format!("still in use here: {}", used.path));
+        }
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
+    /// Whether this is where a tool or a program takes the secret from.
+    fn credential(&self, seen: &Seen) -> bool {
+        if [PROCESSES, SERVICES].contains(&seen.path.as_str()) {
+            return true;
+        }
+        let place = self.places.and_then(|p| p.classify(&seen.path));
+        seen.inside.is_none() && place.is_some_and(|p| p.mode.is_some() && !p.history)
+    }
+
+    /// Whether this is where it was left behind.
+    fn history(&self, seen: &Seen) -> bool {
+        self.places.and_then(|p| p.classify(&seen.path)).is_some_and(|p| p.history)
     }
 
     fn state(&self, life: &Life) -> State {
@@ -112,7 +146,12 @@ fn fix(page: Option<&Page>, seen: &Seen) -> Fix {
     Fix {
         safety: page.safety,
         advice: page.advice.clone(),
-        command: page.command.as_ref().map(fill),
+        // Nothing can be done to a path that is none.
+        command: page
+            .command
+            .as_ref()
+            .filter(|c| !(seen.path.starts_with('(') && c.contains("{path}")))
+            .map(fill),
         revoke: page.revoke.clone(),
     }
 }
@@ -129,6 +168,13 @@ fn quoted(text: &str) -> String {
     format!("{home}'{}'", rest.replace('\'', r"'\''"))
 }
 
+/// Where the file of a version is, or was, in the work tree: what ignores say of it holds for its history too.
+fn versioned(s: &Sighting) -> Option<String> {
+    let tree = s.path.strip_suffix(".git").filter(|t| t.is_empty() || t.ends_with('/'))?;
+    let (commit, file) = s.inside.as_deref()?.split_once(" › ")?;
+    commit.starts_with("commit ").then(|| format!("{tree}{file}"))
+}
+
 /// Takes out what ignore files silence. Returns how many findings that cost, and the lines that silence nothing.
 pub(crate) fn silence(records: &mut Vec<Record>, files: &[IgnoreFile], today: &str) -> (u64, Vec<String>) {
     let mut used: HashSet<(usize, usize)> = HashSet::new();
@@ -137,8 +183,11 @@ pub(crate) fn silence(records: &mut Vec<Record>, files: &[IgnoreFile], today: &s
         let (id, rule) = (record.id.clone(), record.rule.clone());
         record.sightings.retain(|s| {
             let seen = ignore::Seen { id: &id, rule: &rule, path: &s.path, line: s.line.unwrap_or(0) };
-            let by =
-                files.iter().enumerate().find_map(|(n, f)| f.silences(&seen, today).map(|line| (n, line)));
+            let by = |seen: &ignore::Seen<'_>| {
+                files.iter().enumerate().find_map(|(n, f)| f.silences(seen, today).map(|line| (n, line)))
+            };
+            let file = versioned(s);
+            let by = by(&seen).or_else(|| by(&ignore::Seen { path: file.as_deref()?, ..seen }));
             used.extend(by);
             by.is_none()
         });
@@ -189,7 +238,7 @@ pub(crate) fn document(mut records: Vec<Record>, coverage: Vec<Gap>, mut summary
 mod tests {
     use super::*;
     use lapwing_rules::finding::Location;
-    use lapwing_rules::rule::{Grade, Kind};
+    use lapwing_rules::rule::Grade;
 
     fn seen(id: u8, severity: Severity, grade: Grade, path: &str) -> Seen {
         Seen {
@@ -208,7 +257,7 @@ mod tests {
     }
 
     fn frame(lives: &HashMap<FindingId, Life>) -> Frame<'_> {
-        Frame { pages: HashMap::new(), lives, now: 1000 }
+        Frame { pages: HashMap::new(), lives, now: 1000, places: None }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::key::{self, Trouble};
 use crate::ledger::{Ledger, LedgerError, Life, Seen};
 use crate::machine::facts::Machine;
 use crate::machine::files;
+use crate::machine::git::Repository;
+use crate::machine::git::tool::Tool;
 use crate::memory::Memory;
 use crate::progress::Watch;
 use crate::record::{Document, Reason, Record, State, Summary};
@@ -47,6 +49,14 @@ pub enum Error {
     /// The home or a path is not there or cannot be entered.
     #[error("{path}: {why}")]
     Path {
+        /// As given.
+        path: String,
+        /// One line.
+        why: String,
+    },
+    /// A repository cannot be asked, or does not know a name.
+    #[error("{path} {why}")]
+    Git {
         /// As given.
         path: String,
         /// One line.
@@ -135,7 +145,8 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
         // What the ledger knows of a finding does not tell whether a baseline has it: its file is read again.
         remembered.values_mut().for_each(|again| *again = true);
     }
-    let scope = setup.scope(request, config, watch, remembered);
+    let mut scope = setup.scope(request, config, watch, remembered);
+    scope.history = if request.all { u64::MAX } else { config.scan.max_history_size };
     let (places, dealt) = sweep::places(&scope);
     let mut total = Done::default();
     let indexes = memory.indexes(request.jobs);
@@ -152,7 +163,11 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
         total.note(Reason::Interrupted, "~", None);
     } else {
         memory.commit(&mut total, &setup.trouble);
+        memory.histories(&scope, &mut total, &setup.trouble);
         memory.revisit(&scope, &mut total);
+        if watch.stop.load(Ordering::Relaxed) {
+            total.note(Reason::Interrupted, "~", None);
+        }
     }
     memory.commit(&mut total, &setup.trouble);
     // Places last: what is known of an included file through its place must outlive the walk's view of it.
@@ -188,17 +203,112 @@ pub fn scan(request: &Request, paths: &[PathBuf], config: &Config, watch: &Watch
         total.ignores.extend(sweep::ignores_above(path));
         sweep::walk(&scope, path, (&shown, &tilde), &HashSet::new(), Vec::new(), |done| total.add(done));
     }
-    if watch.stop.load(Ordering::Relaxed) {
-        total.note(Reason::Interrupted, "", None);
+    Ok(setup.forget(total, request, watch, begun))
+}
+
+/// Which versions of files to examine that git keeps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Versions {
+    /// What the next commit would record.
+    Staged,
+    /// What commits have added that this one does not have.
+    Since(String),
+    /// Every version of every file.
+    History,
+}
+
+/// Examines what repositories keep; remembers nothing.
+///
+/// # Errors
+/// When a path is not there or in no repository, or when git does not know the commit.
+pub fn scan_git(
+    request: &Request,
+    paths: &[PathBuf],
+    versions: &Versions,
+    config: &Config,
+    watch: &Watch,
+) -> Result<Document, Error> {
+    let begun = Instant::now();
+    let mut opened = Vec::new();
+    for path in paths {
+        enter(path)?;
+        opened.push((path, Opened::new(path, versions)?));
     }
-    let lives = Ledger::existing(&request.home.ledger())
-        .ok()
-        .flatten()
-        .and_then(|l| l.lives().ok())
-        .unwrap_or_default();
-    let seen: Vec<Seen> =
-        std::mem::take(&mut total.batch.files).into_iter().flat_map(|(_, seen)| seen).collect();
-    Ok(setup.document(&seen, &lives, total, request, begun))
+    let setup = Setup::new(request, config);
+    let scope = setup.scope(request, config, watch, HashMap::new());
+    let mut total = Done::default();
+    for (path, opened) in &opened {
+        let top = opened.top(path);
+        total.ignores.extend(sweep::ignores_above(&top.join(".git")));
+        match opened {
+            Opened::Tool(tool, what) => sweep::git::changes(&scope, tool, &what.what(), &top, &mut total),
+            Opened::Objects(repository) => {
+                let shown = text::path(&top);
+                let shown = if shown.is_empty() { "." } else { &shown };
+                let tree = repository.tree.as_ref().map(|_| top.as_path());
+                let shown = sweep::git::Shown { repository: shown, tree };
+                sweep::git::history(&scope, repository, &shown, &mut total);
+            }
+        }
+    }
+    Ok(setup.forget(total, request, watch, begun))
+}
+
+/// A repository that is ready to be examined.
+enum Opened {
+    Tool(Tool, Ready),
+    Objects(Repository),
+}
+
+/// As [`Versions`], with the commit that a name stands for.
+enum Ready {
+    Staged,
+    Since(String),
+}
+
+impl Ready {
+    fn what(&self) -> sweep::git::What<'_> {
+        match self {
+            Ready::Staged => sweep::git::What::Staged,
+            Ready::Since(id) => sweep::git::What::Since(id),
+        }
+    }
+}
+
+impl Opened {
+    fn new(path: &Path, versions: &Versions) -> Result<Opened, Error> {
+        let fail = |why: String| Error::Git { path: path.display().to_string(), why };
+        let tool = || Tool::open(path).map_err(fail);
+        match versions {
+            Versions::Staged => Ok(Opened::Tool(tool()?, Ready::Staged)),
+            Versions::Since(name) => {
+                let tool = tool()?;
+                let id = tool.commit(name).ok_or_else(|| fail(format!("knows no commit `{name}`")))?;
+                Ok(Opened::Tool(tool, Ready::Since(id)))
+            }
+            Versions::History => {
+                let found =
+                    Repository::of(path).ok_or_else(|| fail("is not in a git repository".to_owned()))?;
+                Ok(Opened::Objects(found))
+            }
+        }
+    }
+
+    /// The top of the work tree, or the repository itself, as people call it who are at `path`.
+    fn top(&self, path: &Path) -> PathBuf {
+        let here = if path == Path::new(".") { Path::new("") } else { path };
+        match self {
+            Opened::Tool(tool, _) => here.join(&tool.up),
+            Opened::Objects(repository) => {
+                let root = repository.tree.as_ref().unwrap_or(&repository.dir);
+                let real = std::fs::canonicalize(path).unwrap_or_default();
+                match real.strip_prefix(root) {
+                    Ok(below) => below.components().fold(here.to_owned(), |up, _| up.join("..")),
+                    Err(_) => root.clone(),
+                }
+            }
+        }
+    }
 }
 
 /// What a run is set up with.
@@ -238,11 +348,27 @@ impl Setup {
             home: &request.home,
             watch,
             skip,
+            history: 0,
             largest: if request.all { u64::MAX } else { config.scan.max_file_size },
             all: request.all,
             remembered,
             jobs: request.jobs,
         }
+    }
+
+    /// The document of a run that is not remembered.
+    fn forget(&self, mut total: Done, request: &Request, watch: &Watch, begun: Instant) -> Document {
+        if watch.stop.load(Ordering::Relaxed) {
+            total.note(Reason::Interrupted, "", None);
+        }
+        let lives = Ledger::existing(&request.home.ledger())
+            .ok()
+            .flatten()
+            .and_then(|l| l.lives().ok())
+            .unwrap_or_default();
+        let seen: Vec<Seen> =
+            std::mem::take(&mut total.batch.files).into_iter().flat_map(|(_, seen)| seen).collect();
+        self.document(&seen, &lives, total, request, begun)
     }
 
     fn document(

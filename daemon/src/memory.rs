@@ -2,10 +2,10 @@
 
 use crate::home::Home;
 use crate::key::Trouble;
-use crate::ledger::{Generation, Index, Ledger, Life, Seen};
+use crate::ledger::{DirKey, Generation, Index, Ledger, Life, Seen};
 use crate::record::Reason;
+use crate::sweep::git::{Known, histories};
 use crate::sweep::{self, Done, Scope};
-use lapwing_rules::engine::ENVIRONMENT;
 use lapwing_rules::fingerprint::FindingId;
 use std::collections::HashMap;
 
@@ -70,12 +70,28 @@ impl Memory {
             self.failed = ledger.commit(&batch, crate::text::now()).err().map(|e| e.to_string());
         }
         self.fresh.extend(batch.files);
+        for (path, seen) in batch.more {
+            self.fresh.entry(path).or_default().extend(seen);
+        }
+    }
+
+    /// Searches what is new in the histories of the repositories that were met.
+    pub(crate) fn histories(&mut self, scope: &Scope<'_>, total: &mut Done, trouble: &Trouble) {
+        let mut met = std::mem::take(&mut total.repositories);
+        met.sort_by(|a, b| a.shown.cmp(&b.shown));
+        let mut found = Vec::new();
+        histories(scope, &met, self, |done| found.push(done));
+        for done in found {
+            total.add(done);
+        }
+        self.commit(total, trouble);
     }
 
     /// Looks after remembered paths that the sweep has not met: gone, moved out of the way, or left out since.
     pub(crate) fn revisit(&self, scope: &Scope<'_>, total: &mut Done) {
         for path in scope.remembered.keys() {
-            if path == ENVIRONMENT || total.kept.contains(path) || self.fresh.contains_key(path) {
+            // What is in no file was examined with the places.
+            if path.starts_with('(') || total.kept.contains(path) || self.fresh.contains_key(path) {
                 continue;
             }
             total.add(sweep::again(scope, path));
@@ -110,6 +126,25 @@ impl Memory {
         let still = before
             .into_iter()
             .filter(|s| total.kept.contains(&s.path) || (!whole && !fresh.contains_key(&s.path)));
-        still.chain(fresh.values().flatten().cloned()).collect()
+        let mut seen: Vec<Seen> = still.chain(fresh.values().flatten().cloned()).collect();
+        // The order in which the ledger tells them, so that the next run says the same.
+        seen.sort_by(|a, b| {
+            (&a.path, &a.inside, a.at.line, a.at.span).cmp(&(&b.path, &b.inside, b.at.line, b.at.span))
+        });
+        seen
+    }
+}
+
+impl Known for Memory {
+    fn history(&self, key: &DirKey) -> Option<Vec<u8>> {
+        self.ledger.as_ref()?.history(key)
+    }
+
+    fn seen(&self, shown: &str) -> HashMap<FindingId, usize> {
+        let mut count = HashMap::new();
+        for s in self.before.iter().filter(|s| s.path == shown) {
+            *count.entry(s.id).or_default() += 1;
+        }
+        count
     }
 }

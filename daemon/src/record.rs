@@ -135,6 +135,10 @@ pub enum Reason {
     Opaque,
     /// An archive of which encryption, a limit or an unknown method kept something back; the rest was examined.
     PartlyUnpacked,
+    /// Part of a repository's history that is kept elsewhere: a shallow or partial clone, borrowed objects.
+    Elsewhere,
+    /// A repository's history that is large: left out, or not searched to its end in one run.
+    History,
 }
 
 /// What of the home was not examined for one reason.
@@ -204,6 +208,8 @@ impl Reason {
                 | Reason::TooLarge
                 | Reason::Opaque
                 | Reason::PartlyUnpacked
+                | Reason::Elsewhere
+                | Reason::History
         )
     }
 
@@ -225,6 +231,8 @@ impl Reason {
             Reason::TooLarge => "larger than the limit",
             Reason::Opaque => "media, or not unpacked",
             Reason::PartlyUnpacked => "archive not unpacked to its end",
+            Reason::Elsewhere => "history that is kept elsewhere",
+            Reason::History => "history of a repository",
         }
     }
 }

@@ -73,6 +73,7 @@ pub struct IgnoreFile {
 }
 
 /// A place where something was found, as ignore files see it.
+#[derive(Clone, Copy)]
 pub struct Seen<'a> {
     /// Shown id.
     pub id: &'a str,

@@ -60,7 +60,9 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
     };
     match command {
         Command::Doctor { known } => doctor::run(session, &known),
-        Command::Scan { paths, stdin_name, known } => scan::run(session, &paths, stdin_name, &known),
+        Command::Scan { paths, stdin_name, known, git } => {
+            scan::run(session, &paths, stdin_name, &known, &git)
+        }
         Command::Baseline(baseline) => baseline::run(session, &baseline),
         Command::List(filter) => list::run(session, &filter),
         Command::Show { id } => show::run(session, &id),

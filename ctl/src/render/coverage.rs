@@ -56,7 +56,7 @@ fn several(n: u64, told: &str) -> String {
 /// What was left out on purpose: one line in total.
 pub(crate) fn left_out(out: &mut dyn Write, doc: &Document, view: &View) -> io::Result<()> {
     let policy = || doc.coverage.iter().filter(|gap| gap.policy);
-    let on_request = |gap: &&Gap| matches!(gap.reason, Reason::Vendored | Reason::TooLarge);
+    let on_request = |gap: &&Gap| matches!(gap.reason, Reason::Vendored | Reason::TooLarge | Reason::History);
     let asked: Vec<String> = policy().filter(on_request).map(named).collect();
     let never: Vec<String> = policy().filter(|gap| !on_request(gap)).map(named).collect();
     let mut parts = Vec::new();
@@ -75,8 +75,11 @@ pub(crate) fn left_out(out: &mut dyn Write, doc: &Document, view: &View) -> io::
     wrap(out, "", &format!("Left out: {}.", parts.join("; ")), view.width)?;
     if view.verbose {
         for gap in policy() {
-            for path in &gap.paths {
-                writeln!(out, "{INDENT}{} ({})", clean(path), gap.reason.words())?;
+            for (i, path) in gap.paths.iter().enumerate() {
+                // Of these each has its own reason; the first one's is known.
+                let own = i == 0 && matches!(gap.reason, Reason::History | Reason::Elsewhere);
+                let why = if own { reason(gap) } else { gap.reason.words().to_owned() };
+                hang(out, INDENT, DEEPER, &format!("{} ({why})", clean(path)), view.width)?;
             }
         }
     }
@@ -92,6 +95,8 @@ fn named(gap: &Gap) -> String {
         Reason::Mount => ("network mount", "network mounts"),
         Reason::Opaque => ("media file", "media files"),
         Reason::PartlyUnpacked => ("archive not unpacked to its end", "archives not unpacked to their end"),
+        Reason::Elsewhere => ("part of a history that is not here", "parts of histories that are not here"),
+        Reason::History => ("long history of a repository", "long histories of repositories"),
         other => (other.words(), other.words()),
     };
     count(gap.count, one, many)

@@ -41,6 +41,10 @@ pub(crate) struct Life {
 pub(crate) struct Batch {
     /// Files examined, each with everything seen in it.
     pub(crate) files: Vec<(String, Vec<Seen>)>,
+    /// What was seen besides what is known, where only what is new was examined.
+    pub(crate) more: Vec<(String, Vec<Seen>)>,
+    /// Histories of repositories: key, how far they were searched.
+    pub(crate) histories: Vec<(DirKey, Vec<u8>)>,
     /// Directories: key, packed file states.
     pub(crate) dirs: Vec<(DirKey, Vec<u8>)>,
 }
@@ -148,6 +152,7 @@ impl Ledger {
             self.db.query_row("SELECT value FROM meta WHERE key = 'index'", [], |r| r.get(0)).optional()?;
         if old.as_deref() != Some(version) {
             self.db.execute("DELETE FROM dir", [])?;
+            self.db.execute("DELETE FROM history", [])?;
             self.db.execute("INSERT OR REPLACE INTO meta VALUES ('index', ?1)", [version])?;
         }
         Ok(())
@@ -201,6 +206,13 @@ impl Ledger {
                 put(&tx, s, now)?;
             }
         }
+        for s in batch.more.iter().flat_map(|(_, seen)| seen) {
+            put(&tx, s, now)?;
+        }
+        for (key, state) in &batch.histories {
+            tx.prepare_cached("INSERT OR REPLACE INTO history VALUES (?1, ?2)")?
+                .execute(params![key, state])?;
+        }
         for (key, states) in &batch.dirs {
             tx.prepare_cached("INSERT OR REPLACE INTO dir VALUES (?1, ?2)")?.execute(params![key, states])?;
         }
@@ -210,6 +222,11 @@ impl Ledger {
         )?;
         tx.commit()?;
         Ok(())
+    }
+
+    /// How far the history of a repository was searched. What cannot be read is not known.
+    pub(crate) fn history(&self, key: &DirKey) -> Option<Vec<u8>> {
+        self.db.query_row("SELECT state FROM history WHERE key = ?1", [key], |r| r.get(0)).ok()
     }
 
     /// Closes the life of findings that are nowhere any more.

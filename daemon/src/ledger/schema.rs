@@ -36,6 +36,8 @@ pub(super) const STEPS: &[&str] = &["
         FROM sighting_1;
     DROP TABLE sighting_1;
     CREATE INDEX sighting_finding ON sighting (finding);
+", "
+    CREATE TABLE history (key BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
 "];
 /// `LPWG`: tells a ledger from any other SQLite file.
 const APPLICATION: i64 = 0x4c50_5747;

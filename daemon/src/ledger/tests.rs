@@ -20,7 +20,7 @@ fn seen(n: u8, path: &str) -> Seen {
 }
 
 fn batch(files: Vec<(&str, Vec<Seen>)>) -> Batch {
-    Batch { files: files.into_iter().map(|(p, s)| (p.to_owned(), s)).collect(), dirs: Vec::new() }
+    Batch { files: files.into_iter().map(|(p, s)| (p.to_owned(), s)).collect(), ..Batch::default() }
 }
 
 fn ledger() -> (tempfile::TempDir, PathBuf) {
@@ -62,7 +62,7 @@ fn an_older_ledger_is_brought_along() {
     drop(Ledger::open(&path).unwrap());
     let db = Connection::open(&path).unwrap();
     db.execute_batch(
-        "DROP TABLE finding; DROP TABLE sighting; DROP TABLE meta; DROP TABLE event; DROP TABLE dir",
+        "DROP TABLE finding; DROP TABLE sighting; DROP TABLE meta; DROP TABLE event; DROP TABLE dir; DROP TABLE history",
     )
     .unwrap();
     db.execute_batch(schema::STEPS[0]).unwrap();
@@ -154,7 +154,7 @@ fn the_index_is_dropped_with_the_rules_that_made_it() {
     let (_dir, path) = ledger();
     let (mut db, _) = Ledger::open(&path).unwrap();
     db.index_for("v1").unwrap();
-    db.commit(&Batch { files: Vec::new(), dirs: vec![([1; 16], vec![7])] }, 1).unwrap();
+    db.commit(&Batch { dirs: vec![([1; 16], vec![7])], ..Batch::default() }, 1).unwrap();
     db.index_for("v1").unwrap();
     let (_, state) = db.snapshot().unwrap();
     assert_eq!(Index::open(&path, state).unwrap().dir(&[1; 16]), Some(vec![7]));
@@ -168,7 +168,7 @@ fn an_index_newer_than_what_is_known_is_not_used() {
     let (mut db, _) = Ledger::open(&path).unwrap();
     let (_, state) = db.snapshot().unwrap();
     let (mut other, _) = Ledger::open(&path).unwrap();
-    other.commit(&Batch { files: Vec::new(), dirs: vec![([1; 16], vec![7])] }, 1).unwrap();
+    other.commit(&Batch { dirs: vec![([1; 16], vec![7])], ..Batch::default() }, 1).unwrap();
     assert!(Index::open(&path, state).is_none());
     db.commit(&Batch::default(), 1).unwrap();
     let (_, state) = db.snapshot().unwrap();

@@ -3,5 +3,7 @@
 pub(crate) mod cells;
 pub(crate) mod facts;
 pub(crate) mod files;
+pub(crate) mod git;
+pub(crate) mod process;
 pub(crate) mod slack;
 pub(crate) mod sqlite;

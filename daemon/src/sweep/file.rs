@@ -227,6 +227,7 @@ mod tests {
             skip: Paths::default(),
             largest: u64::MAX,
             all: true,
+            history: 0,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
         };

@@ -4,9 +4,11 @@
 mod archive;
 mod database;
 mod file;
+pub(crate) mod git;
 mod input;
 mod part;
 mod places;
+pub(crate) mod processes;
 mod queue;
 mod states;
 mod walk;
@@ -44,6 +46,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) largest: u64,
     /// Take in what is left out otherwise, within archives too.
     pub(crate) all: bool,
+    /// Largest history of a repository examined, in bytes of its packs; nothing when histories are left alone.
+    pub(crate) history: u64,
     /// Paths at which something is remembered: they must be reported again, even with nothing in them.
     /// With whether any of it is not a secret.
     pub(crate) remembered: HashMap<String, bool>,
@@ -69,6 +73,8 @@ pub(crate) struct Done {
     pub(crate) kept: HashSet<String>,
     pub(crate) missed: BTreeMap<Reason, Missed>,
     pub(crate) ignores: Vec<IgnoreFile>,
+    /// Repositories whose history is to be examined.
+    pub(crate) repositories: Vec<git::Met>,
     /// Things worth telling that are no gap.
     pub(crate) notes: Vec<String>,
     pub(crate) silenced: u64,
@@ -114,7 +120,9 @@ impl Done {
     /// Adds another stretch.
     pub(crate) fn add(&mut self, other: Done) {
         self.batch.files.extend(other.batch.files);
+        self.batch.more.extend(other.batch.more);
         self.batch.dirs.extend(other.batch.dirs);
+        self.batch.histories.extend(other.batch.histories);
         self.kept.extend(other.kept);
         for (reason, missed) in other.missed {
             let mine = self.missed.entry(reason).or_default();
@@ -124,6 +132,7 @@ impl Done {
             mine.paths.truncate(LISTED);
         }
         self.ignores.extend(other.ignores);
+        self.repositories.extend(other.repositories);
         self.notes.extend(other.notes);
         self.silenced += other.silenced;
         self.files += other.files;
@@ -138,6 +147,7 @@ pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     let report = scope.engine.scan_home(&scope.cx());
     let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
     done.file(scope, ENVIRONMENT, seen);
+    processes::sweep(scope, &mut done);
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
 }

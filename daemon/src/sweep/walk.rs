@@ -1,11 +1,13 @@
 //! Every file below a directory: no links followed, no other machine's file system entered.
 
 use super::file::{self, File, Outcome};
+use super::git::Met;
 use super::queue::Queue;
 use super::states::{self, States, Was};
 use super::{Done, Scope};
 use crate::ledger::Index;
 use crate::machine::files::{self, Buffer, Identity};
+use crate::machine::git;
 use crate::record::Reason;
 use crate::text;
 use lapwing_rules::ignore::IgnoreFile;
@@ -200,6 +202,9 @@ impl Worker<'_> {
 
     fn subdirectory(&self, dir: &Dir, device: u64, name: &CStr, more: &mut Vec<Dir>, done: &mut Done) {
         let (shown, tilde) = dir.join(name);
+        if name.to_bytes() == b"objects" && self.repository(dir, done) {
+            return;
+        }
         if self.scope.skip.find(&tilde).is_some() {
             return done.note(Reason::Vendored, &shown, None);
         }
@@ -209,6 +214,17 @@ impl Worker<'_> {
             return;
         }
         more.push(Dir { below, shown, tilde, device });
+    }
+
+    /// Whether a directory is a repository's own: its objects are searched as what they are, and only once.
+    fn repository(&self, dir: &Dir, done: &mut Done) -> bool {
+        let path = self.root_path.join(&dir.below);
+        let own = || rustix::fs::stat(path.join("objects")).is_ok_and(|s| self.scope.machine.meta(&s).own);
+        let is = self.scope.history > 0 && git::repository(&path) && own();
+        if is {
+            done.repositories.push(Met { path, shown: dir.shown.clone() });
+        }
+        is
     }
 
     #[expect(clippy::too_many_arguments, reason = "one loop's state, split for length")]
