@@ -12,7 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::{Table, Value};
 
+#[cfg(test)]
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
+#[cfg(not(test))]
+include!(concat!(env!("OUT_DIR"), "/packs_lean.rs"));
 
 /// Why a rule of a pack could not be used. The others of the pack still are.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -378,7 +381,7 @@ fn keep<T>(rule: Result<T, PackError>, into: &mut Vec<T>, errors: &mut Vec<PackE
     }
 }
 
-/// The built-in packs as text: folder, name, TOML.
+/// The built-in packs as text: folder, name, TOML. Only tests have their examples.
 pub(crate) fn builtin_texts() -> &'static [(&'static str, &'static str, &'static str)] {
     PACKS
 }

@@ -10,7 +10,7 @@ use crate::secrets::entropy::shannon;
 use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around};
 use crate::secrets::named::{self, Value};
-use crate::secrets::prefilter::{Prefilter, Waiting};
+use crate::secrets::prefilter::{Prefilter, Waiting, follows};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
 use crate::secrets::telling;
 use regex_automata::{Anchored, Input};
@@ -135,13 +135,22 @@ impl<'s> Search<'s, '_> {
             if waiting.names.is_empty() {
                 return;
             }
-            if let Some(value) = named::value(bytes, start, end, &mut word) {
-                let begins = begins_word(bytes, start);
-                for rule in &waiting.names {
-                    // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
-                    if begins || set.rules[*rule].spec.generic {
-                        self.named(*rule, bytes, &value, out);
-                    }
+            let begins = begins_word(bytes, start);
+            // Most names of a vendor end at the same byte.
+            let mut known = (0, None);
+            for (rule, rests) in &waiting.names {
+                // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
+                if !begins && !set.rules[*rule].spec.generic {
+                    continue;
+                }
+                let Some(end) = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max() else {
+                    continue;
+                };
+                if known.0 != end {
+                    known = (end, named::value(bytes, start, end, &mut word));
+                }
+                if let Some(value) = &known.1 {
+                    self.named(*rule, bytes, value, out);
                 }
             }
         });
