@@ -34,7 +34,7 @@ impl Around {
 }
 
 /// Words after which a password (chosen by a person) rather than a token (made by a machine) follows.
-const PASSWORDS: &[&str] = &["passw", "pasw", "pswd", "pwd", "passphrase", "pass", "pw"];
+const PASSWORDS: &[&str] = &["pass", "pasw", "pswd", "pwd", "psw"];
 /// Last words of names that hold something about a secret, not the secret.
 const ABOUT: &[&str] = &[
     "alg",
@@ -250,6 +250,12 @@ fn kinds(secret: &[u8]) -> usize {
         + any(u8::is_ascii_punctuation)
 }
 
+/// Whether a text by itself, behind the shortest of names (`pw:`), can only be a password.
+pub(crate) fn unmistakable(secret: &[u8]) -> bool {
+    let chosen = kinds(secret) >= 3 && password(secret, Setting::Text).is_some();
+    (chosen || token(secret) == Some(Grade::Named)) && !code(secret) && !allow::reference(secret)
+}
+
 /// A password that a person chose: short, but not a word.
 fn password(secret: &[u8], setting: Setting) -> Option<Grade> {
     let least = if setting == Setting::Config { 6 } else { 7 };
@@ -287,10 +293,13 @@ fn token(secret: &[u8]) -> Option<Grade> {
     let letters = secret.iter().any(u8::is_ascii_alphabetic);
     let random =
         digits >= 3 && letters && !words(secret) && shannon(secret) >= floor && (hex || !wordy(secret));
-    if !random || !(16..=512).contains(&secret.len()) {
-        return None;
+    match secret.len() {
+        20..=512 if random => Some(Grade::Named),
+        16..=19 if random => Some(Grade::Guessed),
+        // Short ones must be mixed through and through.
+        12..=15 if random && kinds(secret) >= 3 => Some(Grade::Guessed),
+        _ => None,
     }
-    Some(if secret.len() >= 20 { Grade::Named } else { Grade::Guessed })
 }
 
 #[cfg(test)]

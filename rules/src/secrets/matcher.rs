@@ -206,6 +206,9 @@ impl<'s> Search<'s, '_> {
         }
         let anchor = if compiled.group == 0 && whole.start == start { end - start } else { 0 };
         let shown = rule.spec.shown.unwrap_or(anchor);
+        if rule.spec.generic && !judge::unmistakable(&bytes[secret.start..secret.end]) {
+            return;
+        }
         let before = out.len();
         rule.judge(compiled, bytes, (secret.start, secret.end), shown, out);
         self.doubt(rule, bytes, before, out);
@@ -340,6 +343,8 @@ fn left_edge(bytes: &[u8], at: usize) -> bool {
     match before(1) {
         None => true,
         Some(b) if !b.is_ascii_alphanumeric() => true,
+        // What is no letter itself is in the middle of no word: `page?key=`.
+        _ if bytes.get(at).is_some_and(|b| !b.is_ascii_alphanumeric() && *b != b'_') => true,
         Some(b'n' | b'r' | b't' | b'b' | b'f' | b'0') if before(2) == Some(b'\\') => true,
         _ if hex(before(1)) && hex(before(2)) => {
             before(3) == Some(b'%')

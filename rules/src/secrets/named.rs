@@ -57,15 +57,24 @@ fn link(bytes: &[u8], name_start: usize, name_end: usize) -> Option<(Link, usize
     let limit = (name_end + GAP).min(bytes.len());
     let mut i = name_end;
     let mut words = 0;
+    if defined(bytes, name_start) && matches!(bytes.get(i), Some(b' ' | b'\t')) {
+        return Some((Link::Assign, i + 1));
+    }
     // What may stand between a name and its operator: a closing quote or bracket, a type, a word or two.
     while i < limit {
         match bytes[i] {
             b'=' | b':' => return assign(bytes, i, limit),
+            // `!=`: what a password is compared with.
+            b'!' if bytes.get(i + 1) == Some(&b'=') => return assign(bytes, i + 1, limit),
+            b',' if i == name_end && constant(&bytes[name_start..name_end]) => {
+                return Some((Link::Comma, i + 1));
+            }
             b'>' => return Some((Link::Tag, i + 1)),
             b',' if i > name_end && quote(bytes[i - 1]) => return Some((Link::Comma, i + 1)),
             b'\n' => return value_line(bytes, i),
             b' ' | b'\t' if flag(bytes, name_start) && i == name_end => return Some((Link::Flag, i + 1)),
-            b' ' | b'\t' => words += 1,
+            // Blanks that align the operators of several lines are one.
+            b' ' | b'\t' => words += usize::from(i == name_end || !matches!(bytes[i - 1], b' ' | b'\t')),
             b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'_' | b'-' | b'.' | b'?' | b'*' => {}
             b if b.is_ascii_alphanumeric() => {}
             _ => return None,
@@ -97,6 +106,16 @@ fn assign(bytes: &[u8], at: usize, limit: usize) -> Option<(Link, usize)> {
         }
     }
     Some((Link::Assign, i))
+}
+
+/// `#define NAME "value"`, `%define NAME "value"`.
+fn defined(bytes: &[u8], name_start: usize) -> bool {
+    bytes[..name_start].ends_with(b"define ")
+}
+
+/// `CURLOPT_PASSWORD`: an option that the next argument sets.
+fn constant(name: &[u8]) -> bool {
+    name.contains(&b'_') && name.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'0'..=b'9'))
 }
 
 /// `--token` or `-token`.
@@ -233,6 +252,10 @@ mod tests {
             "zeplin SECRET TOKEN=abc123",
             "token=(abc123)",
             "config[\"token\"] = \"abc123\"",
+            "token            = abc123",
+            "if (token !== \"abc123\") {",
+            "#define TOKEN \"abc123\"",
+            "setopt(h, OPT_TOKEN, \"abc123\");",
         ] {
             let want = if text.starts_with("\"name\"") { None } else { Some("abc123".to_owned()) };
             assert_eq!(found(text), want, "{text}");
@@ -252,6 +275,7 @@ mod tests {
             "token\n",
             "token = ",
             "token of the user, or nothing",
+            "f(OPT_TOKEN, other, \"x\")",
         ] {
             assert_eq!(found(text), None, "{text}");
         }
