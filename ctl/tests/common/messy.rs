@@ -203,7 +203,7 @@ fn databases(p: &mut Planted) {
 /// Files of projects. One token is in two of them: that is one finding.
 fn projects(p: &mut Planted) {
     let stripe = p.clear("Stripe, twice", "stripe-live-key", secret("sk_live_{{alnum:24}}", "stripe"));
-    let url = p.clear("a database address", "database-url-password", secret("q7{{alnum:16}}", "database"));
+    let url = p.clear("a database address", "postgresql-url-password", secret("q7{{alnum:16}}", "database"));
     p.home.write_mode(
         "src/shop/.env",
         format!(
