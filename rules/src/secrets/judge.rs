@@ -33,6 +33,15 @@ impl Around {
     pub(crate) const CONFIG: Around = Around { setting: Setting::Config, samples: false };
 }
 
+/// Vendors whose own rules know what their tokens look like.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// What names of their variables hold, without separators.
+    pub(crate) names: Vec<String>,
+    /// What their tokens begin with.
+    pub(crate) prefixes: Vec<String>,
+}
+
 /// Words after which a password (chosen by a person) rather than a token (made by a machine) follows.
 const PASSWORDS: &[&str] = &["pass", "pasw", "pswd", "pwd", "psw"];
 /// Last words of names that hold something about a secret, not the secret.
@@ -156,9 +165,9 @@ const HARMLESS: &[&str] = &[
     "xsrf",
 ];
 
-/// How sure it is that the value is a secret that a person would want to know of; `None` when it is not. `vendors` are
-/// names without separators whose own rules know what their tokens look like.
-pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, vendors: &[String]) -> Option<Grade> {
+/// How sure it is that the value is a secret that a person would want to know of; `None` when it is not, or when a
+/// vendor's own rules know better.
+pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, known: &Known) -> Option<Grade> {
     let secret = &bytes[value.start..value.end];
     let name = &bytes[value.name_start..value.name_end];
     let squeezed: String = name
@@ -173,13 +182,15 @@ pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, vendors: &[
     let plain = setting == Setting::Text && !dressed(value, setting);
     let grade = if chosen {
         password(secret, setting)?
-    } else if vendors.iter().any(|v| squeezed.contains(v.as_str())) {
+    } else if known.prefixes.iter().any(|p| secret.starts_with(p.as_bytes())) {
+        return None;
+    } else if known.names.iter().any(|v| squeezed.contains(v.as_str())) {
         return None;
     } else {
-        token(secret)?
+        token(secret, setting)?
     };
     match plain {
-        true if kinds(secret) < 3 || value.start > value.name_end + 3 => None,
+        true if (kinds(secret) < 3 && secret.len() < 24) || value.start > value.name_end + 4 => None,
         true => Some(Grade::Guessed),
         false => Some(grade),
     }
@@ -242,6 +253,12 @@ fn crypt(secret: &[u8]) -> bool {
     [&b"$1$"[..], b"$2", b"$5$", b"$6$", b"$y$", b"$apr1$", b"$argon2"].iter().any(|p| secret.starts_with(p))
 }
 
+/// As [`kinds`], but `_` and `-` are no kind: identifiers have them too.
+fn classes(secret: &[u8]) -> usize {
+    let bare: Vec<u8> = secret.iter().copied().filter(|b| !matches!(b, b'_' | b'-')).collect();
+    kinds(&bare)
+}
+
 fn kinds(secret: &[u8]) -> usize {
     let any = |f: fn(&u8) -> bool| usize::from(secret.iter().any(f));
     any(u8::is_ascii_lowercase)
@@ -253,7 +270,9 @@ fn kinds(secret: &[u8]) -> usize {
 /// Whether a text by itself, behind the shortest of names (`pw:`), can only be a password.
 pub(crate) fn unmistakable(secret: &[u8]) -> bool {
     let chosen = kinds(secret) >= 3 && password(secret, Setting::Text).is_some();
-    (chosen || token(secret) == Some(Grade::Named)) && !code(secret) && !allow::reference(secret)
+    (chosen || token(secret, Setting::Text) == Some(Grade::Named))
+        && !code(secret)
+        && !allow::reference(secret)
 }
 
 /// A password that a person chose: short, but not a word.
@@ -286,7 +305,7 @@ fn words(secret: &[u8]) -> bool {
 }
 
 /// A token that a machine made: long, mixed, random.
-fn token(secret: &[u8]) -> Option<Grade> {
+fn token(secret: &[u8], setting: Setting) -> Option<Grade> {
     let hex = secret.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
     let floor = if hex { 3.0 } else { 3.5 };
     let digits = secret.iter().filter(|b| b.is_ascii_digit()).count();
@@ -295,9 +314,9 @@ fn token(secret: &[u8]) -> Option<Grade> {
         digits >= 3 && letters && !words(secret) && shannon(secret) >= floor && (hex || !wordy(secret));
     match secret.len() {
         20..=512 if random => Some(Grade::Named),
-        16..=19 if random => Some(Grade::Guessed),
         // Short ones must be mixed through and through.
-        12..=15 if random && kinds(secret) >= 3 => Some(Grade::Guessed),
+        12..=19 if random && classes(secret) >= 3 => Some(Grade::Guessed),
+        16..=19 if random && setting == Setting::Config => Some(Grade::Guessed),
         _ => None,
     }
 }
@@ -311,7 +330,11 @@ mod tests {
     fn judged(text: &str, word: &str, setting: Setting) -> Option<Grade> {
         let at = text.to_ascii_lowercase().find(word).unwrap();
         let value = named::value(text.as_bytes(), at, at + word.len(), &mut (0, 0));
-        value.and_then(|v| generic(text.as_bytes(), &v, setting, &["acme".to_owned()]))
+        value.and_then(|v| generic(text.as_bytes(), &v, setting, &known()))
+    }
+
+    fn known() -> Known {
+        Known { names: vec!["acme".to_owned()], prefixes: vec!["zap_".to_owned()] }
     }
 
     #[test]
@@ -334,6 +357,7 @@ mod tests {
     fn a_vendor_knows_its_own_tokens() {
         let token = fill("acme_token: \"{{alnum:32}}\"", "judge");
         assert_eq!(judged(&token, "token", Setting::Code), None);
+        assert_eq!(judged(&fill("token: \"zap_{{alnum:32}}\"", "judge"), "token", Setting::Code), None);
         let password = fill("acme_password: \"{{alnum:12}}7\"", "judge");
         assert_eq!(judged(&password, "password", Setting::Code), Some(Grade::Named));
     }

@@ -8,7 +8,7 @@ use crate::secrets::chosen;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
 use crate::secrets::foreign::{ForeignRule, ForeignSet};
-use crate::secrets::judge::{self, Around};
+use crate::secrets::judge::{self, Around, Known};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting, follows};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub(crate) struct SecretSet {
     pub(crate) rules: Vec<SecretRule>,
     /// Vendors whose own rules know their tokens, see [`judge::generic`].
-    vendors: Vec<String>,
+    vendors: Known,
     prefilter: Prefilter,
     /// Rules of other tools, which are searched for in their own way.
     pub(crate) foreign: ForeignSet,
@@ -55,6 +55,7 @@ impl Hit {
 impl SecretSet {
     pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
+        let vendors = Known { names: vendors, prefixes: prefixes(&rules) };
         SecretSet { rules, vendors, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
@@ -291,6 +292,14 @@ impl SecretRule {
         let (page, note) = (Arc::clone(&self.page), said.note());
         out.push(Hit { page, grade, note, worth: said.worth, at, decoded: None, shown, rank });
     }
+}
+
+/// Anchors that only a vendor's tokens begin with: `hvs.`, `glpat-`, `apify_api_`.
+fn prefixes(rules: &[SecretRule]) -> Vec<String> {
+    let anchors =
+        rules.iter().filter(|r| r.spec.before == 0 && !r.spec.generic).flat_map(|r| &r.spec.anchors);
+    let distinct = |a: &&String| (a.len() > 3 && a.ends_with(['_', '-', '.'])) || a.len() > 7;
+    anchors.filter(distinct).cloned().collect()
 }
 
 /// Of hits that overlap, the surest stays, then the vendor's, then the longest.
