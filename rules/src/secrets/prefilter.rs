@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 
 /// Finds where a rule may apply.
 pub(crate) struct Prefilter {
-    /// Beginnings of literals of four bytes or more, of three, and of two.
+    /// Beginnings of literals of three bytes or more.
     quads: Table<2048>,
+    /// Of two.
     pairs: Table<128>,
     /// Literals by their beginning: those of a bucket stand together.
     order: Vec<Entry>,
@@ -145,20 +146,27 @@ impl Prefilter {
 
     /// Every place where a literal stands, overlapping ones too: `(first byte, one past the last, rules)`.
     pub(crate) fn candidates(&self, bytes: &[u8], mut each: impl FnMut(usize, usize, &Waiting)) {
-        let pairs = !self.pairs.empty;
         for (at, window) in bytes.windows(4).enumerate() {
             let key = u32::from_le_bytes([window[0], window[1], window[2], window[3]]) | FOLD;
             if self.quads.has(key) {
                 self.meet(bytes, at, key, &mut each);
             }
-            if pairs && self.pairs.has(key & PAIR) {
-                self.meet(bytes, at, key & PAIR, &mut each);
-            }
         }
         for at in bytes.len().saturating_sub(3)..bytes.len() {
-            let key = word(bytes, at);
-            self.meet(bytes, at, key, &mut each);
-            self.meet(bytes, at, key & PAIR, &mut each);
+            self.meet(bytes, at, word(bytes, at), &mut each);
+        }
+        if !self.pairs.empty {
+            self.short(bytes, &mut each);
+        }
+    }
+
+    /// Literals of two bytes, which no rule of ours has.
+    fn short(&self, bytes: &[u8], each: &mut impl FnMut(usize, usize, &Waiting)) {
+        for at in 0..bytes.len() {
+            let key = word(bytes, at) & PAIR;
+            if self.pairs.has(key) {
+                self.meet(bytes, at, key, each);
+            }
         }
     }
 
@@ -179,7 +187,11 @@ impl Prefilter {
 }
 
 /// Four bytes, folded; zeros stand for those beyond the end.
+#[inline(always)]
 fn word(bytes: &[u8], at: usize) -> u32 {
+    if let Some(Ok(four)) = bytes.get(at..at + 4).map(<[u8; 4]>::try_from) {
+        return u32::from_le_bytes(four) | FOLD;
+    }
     let mut four = [0; 4];
     for (to, from) in four.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
         *to = *from;
