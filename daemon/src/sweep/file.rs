@@ -86,7 +86,11 @@ pub(super) fn read(
     }
     scope.watch.bytes.fetch_add(buffer.get().len() as u64, Ordering::Relaxed);
     done.bytes += buffer.get().len() as u64;
-    if named && place.is_none() && Kind::of(buffer.get()).is_some() {
+    if Kind::of(buffer.get()).is_some() {
+        if !named {
+            let why = "an archive is unpacked only from a file: save it, and scan that".to_owned();
+            return done.gap(Reason::Unreadable, shown, Some(why));
+        }
         return archive::examine(scope, file, buffer, done);
     }
     if place.is_none() && opaque(buffer.get()) {
