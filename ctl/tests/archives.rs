@@ -101,11 +101,18 @@ fn a_second_run_reads_no_archive_again_and_says_the_same() {
         );
         doc.of("github-pat")[0]["sightings"].as_array().unwrap().len()
     };
+    // And both in one.
+    let kept = home.path("locked.zip").display().to_string();
+    home.must("sh", ["-c", &format!("mkdir t && cp {kept} t && head -c 60 whole.tgz > t/cut.gz && tar -cf both.tar -C t . && rm -r t")]);
     let first = home.doctor().document(1);
     assert!(text(&first.gap("partly-unpacked").unwrap()["why"]).contains("1 member is encrypted"));
     let second = home.doctor().document(1);
     assert_eq!(told(&first), told(&second));
-    assert_eq!(second.count("unchanged"), 3, "{:#}", second.0);
+    assert_eq!(second.count("unchanged"), 4, "{:#}", second.0);
+    for gap in ["unparsable", "partly-unpacked"] {
+        let counts = [&first, &second].map(|doc| doc.gap(gap).unwrap()["count"].clone());
+        assert_eq!(counts, [2, 2], "{gap}");
+    }
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
     }
     match outcome {
         _ if stopped => Outcome::Incomplete,
+        Outcome::Examined if partly && damaged => Outcome::Both,
+        Outcome::Damaged if partly => Outcome::Both,
         Outcome::Examined if damaged => Outcome::Damaged,
         Outcome::Examined if partly => Outcome::Partly,
         other => other,
