@@ -67,7 +67,7 @@ impl Kind {
     }
 }
 
-/// Takes members. `head` is how the member begins, at most [`HEAD`] bytes; `false` when no more are wanted.
+/// Takes members. `head` is how the member begins, at most 512 bytes; `false` when no more are wanted.
 pub trait Take {
     /// Whether a member of this name is worth unpacking.
     fn wants(&mut self, name: &str) -> bool;
