@@ -14,52 +14,50 @@ use std::path::{Path, PathBuf};
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
-    write(&out.join("packs.rs"), &packs(&root, None));
-    write(&out.join("packs_lean.rs"), &packs(&root, Some(&out.join("lean"))));
+    write(&out.join("packs.rs"), &packs(&root, &out));
     write(&out.join("checks.rs"), &modules(&root.join("src/checks"), "Check", "CHECK"));
     write(&out.join("readers.rs"), &modules(&root.join("src/settings/readers"), "Reader", "READER"));
     write(&out.join("checksums.rs"), &modules(&root.join("src/secrets/checksum"), "Checksum", "CHECKSUM"));
 }
 
-/// `pub(crate) const PACKS: &[(folder, name, text)]`, sorted by path.
-fn packs(root: &Path, lean: Option<&Path>) -> String {
-    let mut code = String::from(
-        "/// Every built-in pack: folder, path inside `packs/`, text.\npub(crate) const PACKS: &[(&str, &str, &str)] = &[\n",
-    );
+/// `pub(crate) static PACKS: &[(folder, name, text)]`, sorted by path. What is shipped is without the examples: nobody
+/// reads them there, and a third of the text need not be read at each start. Tests have them.
+fn packs(root: &Path, out: &Path) -> String {
+    let (mut whole, mut shipped) = (String::new(), String::new());
     for folder in ["places", "secrets", "settings"] {
         for file in files(&root.join("packs").join(folder), "toml") {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let file = lean.map_or_else(|| file.clone(), |dir| without_examples(&file, &dir.join(folder)));
-            let _ = writeln!(
-                code,
-                "    ({folder:?}, \"{folder}/{name}\", include_str!({:?})),",
-                file.display().to_string()
-            );
+            let bare = out.join(format!("{folder}-{name}"));
+            println!("cargo::rerun-if-changed={}", file.display());
+            write(&bare, &without_examples(&std::fs::read_to_string(&file).unwrap_or_default()));
+            for (code, file) in [(&mut whole, &file), (&mut shipped, &bare)] {
+                let path = file.display().to_string();
+                let _ = writeln!(code, "    ({folder:?}, \"{folder}/{name}\", include_str!({path:?})),");
+            }
         }
     }
-    code + "];\n"
+    let table = |cfg: &str, list: &str| {
+        format!(
+            "/// Every built-in pack: folder, path inside `packs/`, text.\n#[cfg({cfg})]\n\
+             pub(crate) static PACKS: &[(&str, &str, &str)] = &[\n{list}];\n"
+        )
+    };
+    table("test", &whole) + &table("not(test)", &shipped)
 }
 
-/// A copy of a pack without its examples, which are half of its text and which only tests read; the pack itself where that
-/// cannot be made, so that the error is told where packs are read.
-fn without_examples(file: &Path, dir: &Path) -> PathBuf {
-    println!("cargo::rerun-if-changed={}", file.display());
-    let lean = dir.join(file.file_name().unwrap_or_default());
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let Ok(mut table) = text.parse::<toml::Table>() else { return file.to_owned() };
-    strip(&mut table);
-    let written = toml::to_string(&table)
-        .is_ok_and(|text| std::fs::create_dir_all(dir).is_ok() && std::fs::write(&lean, text).is_ok());
-    if written { lean } else { file.to_owned() }
+/// A pack that cannot be read stays as it is: a test names what is wrong with it.
+fn without_examples(text: &str) -> String {
+    let Ok(mut pack) = text.parse::<toml::Table>() else { return text.to_owned() };
+    drop_examples(&mut pack);
+    toml::to_string(&pack).unwrap_or_else(|_| text.to_owned())
 }
 
-fn strip(table: &mut toml::Table) {
+fn drop_examples(table: &mut toml::Table) {
     table.remove("examples");
     table.remove("counter_examples");
-    for (_, value) in table.iter_mut() {
-        if let toml::Value::Array(items) = value {
-            items.iter_mut().filter_map(toml::Value::as_table_mut).for_each(strip);
-        }
+    for (_, rules) in table {
+        let rules = rules.as_array_mut().into_iter().flatten();
+        rules.filter_map(toml::Value::as_table_mut).for_each(drop_examples);
     }
 }
 

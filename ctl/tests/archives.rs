@@ -101,11 +101,39 @@ fn a_second_run_reads_no_archive_again_and_says_the_same() {
         );
         doc.of("github-pat")[0]["sightings"].as_array().unwrap().len()
     };
+    // And both in one.
+    let kept = home.path("locked.zip").display().to_string();
+    home.must("sh", ["-c", &format!("mkdir t && cp {kept} t && head -c 60 whole.tgz > t/cut.gz && tar -cf both.tar -C t . && rm -r t")]);
     let first = home.doctor().document(1);
     assert!(text(&first.gap("partly-unpacked").unwrap()["why"]).contains("1 member is encrypted"));
     let second = home.doctor().document(1);
     assert_eq!(told(&first), told(&second));
-    assert_eq!(second.count("unchanged"), 3, "{:#}", second.0);
+    assert_eq!(second.count("unchanged"), 4, "{:#}", second.0);
+    for gap in ["unparsable", "partly-unpacked"] {
+        let counts = [&first, &second].map(|doc| doc.gap(gap).unwrap()["count"].clone());
+        assert_eq!(counts, [2, 2], "{gap}");
+    }
+}
+
+#[test]
+fn a_history_that_was_packed_is_unpacked_where_histories_are() {
+    let (home, token) = with_tree();
+    let to = home.root().join(".zsh_history.gz");
+    home.must(
+        "sh",
+        ["-c", &format!("gzip -c ../beside/history > {} && chmod 644 {}", to.display(), to.display())],
+    );
+    home.write_mode(".config/gh/hosts.yml", format!("github.com:\n    oauth_token: {token}\n"), 0o600);
+    let doc = home.doctor().document(1);
+    let [found] = &doc.of("github-pat")[..] else { panic!("{:#}", doc.0) };
+    assert_eq!(text(&found["sightings"][1]["inside"]), ".zsh_history");
+    assert!(text(&found["note"]).contains("still in use here: ~/.config/gh/hosts.yml"), "{found:#}");
+    // It is a history still, that others must not read.
+    assert_eq!(doc.of("file.mode-wide").len(), 1, "{:#}", doc.0);
+    // What places hold is examined once, also when something is remembered of them; the key is a file more.
+    let again = home.doctor().document(1);
+    assert_eq!(again.0["findings"], doc.0["findings"]);
+    assert!(again.count("files") <= doc.count("files") + 1, "{:#} {:#}", doc.0, again.0);
 }
 
 #[test]

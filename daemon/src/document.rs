@@ -84,7 +84,8 @@ impl<'a> Frame<'a> {
             );
         }
         let used = group.iter().find(|s| self.credential(s)).filter(|_| best.kind == Kind::Secret);
-        if let Some(used) = used.filter(|_| group.iter().any(|s| committed(&s) || self.history(s))) {
+        // Where it belongs it is only there; what stands elsewhere too has got out, and is worth something.
+        if let Some(used) = used.filter(|_| group.iter().any(|s| !self.credential(s))) {
             notes.push(format!("still in use here: {}", used.path));
         }
         (!notes.is_empty()).then(|| notes.join("; "))
@@ -97,11 +98,6 @@ impl<'a> Frame<'a> {
         }
         let place = self.places.and_then(|p| p.classify(&seen.path));
         seen.inside.is_none() && place.is_some_and(|p| p.mode.is_some() && !p.history)
-    }
-
-    /// Whether this is where it was left behind.
-    fn history(&self, seen: &Seen) -> bool {
-        self.places.and_then(|p| p.classify(&seen.path)).is_some_and(|p| p.history)
     }
 
     fn state(&self, life: &Life) -> State {
@@ -272,6 +268,23 @@ mod tests {
         assert_eq!(records.len(), 2);
         assert_eq!(records[0].severity, Severity::Critical);
         assert_eq!((records[1].rule.as_str(), records[1].sightings.len()), ("rule-proved", 2));
+    }
+
+    #[test]
+    fn what_has_got_out_of_where_it_is_used_says_so() {
+        let engine = lapwing_rules::engine::Engine::builtin();
+        let lives = HashMap::new();
+        let note = |paths: &[&str]| {
+            let seen: Vec<Seen> =
+                paths.iter().map(|path| seen(1, Severity::High, Grade::Proved, path)).collect();
+            let frame = Frame { places: Some(engine.places()), ..frame(&lives) };
+            frame.records(&seen).remove(0).note
+        };
+        let used = Some("still in use here: ~/.config/gh/hosts.yml".to_owned());
+        assert_eq!(note(&["~/.config/gh/hosts.yml", "~/src/deploy.sh"]), used);
+        assert_eq!(note(&["~/.config/gh/hosts.yml", "~/.bash_history"]), used);
+        assert_eq!(note(&["~/.config/gh/hosts.yml"]), None);
+        assert_eq!(note(&["~/src/deploy.sh", "~/.bash_history"]), None);
     }
 
     #[test]

@@ -164,7 +164,7 @@ pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Docum
     } else {
         memory.commit(&mut total, &setup.trouble);
         memory.histories(&scope, &mut total, &setup.trouble);
-        memory.revisit(&scope, &mut total);
+        memory.revisit(&scope, &places, &mut total);
         if watch.stop.load(Ordering::Relaxed) {
             total.note(Reason::Interrupted, "~", None);
         }

@@ -7,7 +7,7 @@ use crate::record::Reason;
 use crate::sweep::git::{Known, histories};
 use crate::sweep::{self, Done, Scope};
 use lapwing_rules::fingerprint::FindingId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What is remembered during a run, with the ledger while that can be used.
 pub(crate) struct Memory {
@@ -88,10 +88,13 @@ impl Memory {
     }
 
     /// Looks after remembered paths that the sweep has not met: gone, moved out of the way, or left out since.
-    pub(crate) fn revisit(&self, scope: &Scope<'_>, total: &mut Done) {
+    /// Nor have the places, which have their own results.
+    pub(crate) fn revisit(&self, scope: &Scope<'_>, places: &Done, total: &mut Done) {
+        let judged: HashSet<&str> = places.batch.files.iter().map(|(path, _)| path.as_str()).collect();
         for path in scope.remembered.keys() {
             // What is in no file was examined with the places.
-            if path.starts_with('(') || total.kept.contains(path) || self.fresh.contains_key(path) {
+            let met = path.starts_with('(') || judged.contains(path.as_str());
+            if met || total.kept.contains(path) || self.fresh.contains_key(path) {
                 continue;
             }
             total.add(sweep::again(scope, path));

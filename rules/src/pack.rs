@@ -12,10 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::{Table, Value};
 
-#[cfg(test)]
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
-#[cfg(not(test))]
-include!(concat!(env!("OUT_DIR"), "/packs_lean.rs"));
 
 /// Why a rule of a pack could not be used. The others of the pack still are.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

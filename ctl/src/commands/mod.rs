@@ -208,14 +208,13 @@ impl Session {
         }
     }
 
-    /// How a next command is typed: about the same home.
+    /// How a next command is typed: about the same home, with the same rules.
     fn lapwing(&self) -> String {
-        match &self.global.home {
-            Some(dir) => {
-                format!("lapwing --home {}", words::clean(&words::quoted(&dir.display().to_string())))
-            }
-            None => "lapwing".to_owned(),
-        }
+        let home = self.global.home.iter().map(|dir| ("--home", dir));
+        let rules = self.global.rules.iter().map(|file| ("--rules", file));
+        home.chain(rules).fold("lapwing".to_owned(), |line, (option, path)| {
+            format!("{line} {option} {}", words::clean(&words::quoted(&path.display().to_string())))
+        })
     }
 
     /// Whether to print JSON; other formats are refused by commands whose answer is not a list of findings.
@@ -247,11 +246,15 @@ mod tests {
     }
 
     #[test]
-    fn next_commands_are_about_the_same_home() {
+    fn next_commands_are_about_the_same_home_and_rules() {
         assert_eq!(session(&["lapwing"]).lapwing(), "lapwing");
         assert_eq!(
             session(&["lapwing", "--home", "/srv/my home"]).lapwing(),
             "lapwing --home '/srv/my home'"
+        );
+        assert_eq!(
+            session(&["lapwing", "--rules", "a.toml", "--rules", "b.yml"]).lapwing(),
+            "lapwing --rules a.toml --rules b.yml"
         );
     }
 

@@ -94,7 +94,7 @@ mod tests {
             "{}",
             rows[1]
         );
-        assert!(rows[2].starts_with(&format!("{start}~/.config/gh/hosts.yml,3,21,open,")), "{}", rows[2]);
+        assert!(rows[2].starts_with(&format!("{start}~/.config/gh/hosts.yml,,3,21,open,")), "{}", rows[2]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) fn finding(
         writeln!(out, "\n  → {}", clean(command))?;
     }
     if let Some(revoke) = &record.fix.revoke {
-        writeln!(out, "\n  Revoke or replace it at {}", clean(revoke))?;
+        writeln!(out, "\n  To revoke or replace it: {}", clean(revoke))?;
     }
     writeln!(out)?;
     let ignored = matches!(record.state, lapwing_agent::record::State::Ignored { .. });
@@ -100,7 +100,7 @@ What to do
 
   → gh auth login
 
-  Revoke or replace it at https://github.com/settings/tokens
+  To revoke or replace it: https://github.com/settings/tokens
 
 To live with it: lapwing ignore F-7K3Q2MAB --reason "…"
 "#);

@@ -79,7 +79,7 @@ fn text(record: &Record) -> String {
     lines.extend(record.sightings.iter().map(|at| format!("at {}", words::place(at, true))));
     lines.extend(words::state(&record.state));
     lines.push(format!("What to do: {}", clean(record.fix.advice.trim())));
-    lines.extend(record.fix.revoke.as_ref().map(|url| format!("Revoke or replace it at {}", clean(url))));
+    lines.extend(record.fix.revoke.as_ref().map(|url| format!("To revoke or replace it: {}", clean(url))));
     lines.push(format!("Why it matters: lapwing explain {}", clean(&record.rule)));
     lines.join("\n")
 }

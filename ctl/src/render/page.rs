@@ -35,7 +35,7 @@ pub(crate) fn page(
         }
     }
     if let Some(revoke) = &page.revoke {
-        writeln!(out, "\n  Revoke or replace it at {}", clean(revoke))?;
+        writeln!(out, "\n  To revoke or replace it: {}", clean(revoke))?;
     }
     living(out, page, switch, width)?;
     if !page.references.is_empty() {
@@ -126,7 +126,7 @@ What to do
 
   → gh auth login
 
-  Revoke or replace it at https://github.com/settings/tokens
+  To revoke or replace it: https://github.com/settings/tokens
 
 If you have decided to live with it
 

@@ -89,8 +89,8 @@ fn rule(page: &Page, kind: Kind) -> Value {
     let mut markdown =
         format!("**Why it matters.** {}\n\n**What to do.** {}", page.why.trim(), page.advice.trim());
     if let Some(revoke) = &page.revoke {
-        text.push_str(&format!("\n\nRevoke or replace it at {revoke}"));
-        markdown.push_str(&format!("\n\nRevoke or replace it at <{revoke}>"));
+        text.push_str(&format!("\n\nTo revoke or replace it: {revoke}"));
+        markdown.push_str(&format!("\n\nTo revoke or replace it: <{revoke}>"));
     }
     if !page.references.is_empty() {
         markdown.push_str("\n\n**Where this comes from**\n");

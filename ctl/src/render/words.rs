@@ -113,7 +113,7 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
         Severity::Critical => "gives away something valuable to whoever reads it",
         Severity::High => "gives away an account, a key or code execution under some condition",
         Severity::Medium => "helps an attacker who is already near",
-        Severity::Low => "hardening",
+        Severity::Low => "little harm by itself",
         Severity::Info => "worth knowing",
     }
 }

@@ -2,7 +2,7 @@
 
 use super::planted::Planted;
 use super::shell::Shell;
-use super::{checked, must, secret, set_mode};
+use super::{checked, macaroon, must, secret, set_mode};
 use data_encoding::BASE64;
 
 /// The whole of it.
@@ -23,8 +23,8 @@ pub(crate) fn home() -> Planted {
 
 /// Credential files of tools.
 fn credentials(p: &mut Planted) {
-    let id = p.clear("AWS key id", "aws-access-key-id", secret("AKIA{{base32:16}}", "aws id"));
-    let key = p.clear("AWS secret key", "cred.aws", secret("{{alnum:40}}", "aws key"));
+    let pair = (secret("AKIA{{base32:16}}", "aws id"), secret("{{alnum:40}}", "aws key"));
+    let (id, key) = p.pair("AWS key", "cred.aws", pair);
     p.home.write(
         ".aws/credentials",
         format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {key}\n"),
@@ -76,7 +76,7 @@ fn packages(p: &mut Planted) {
     p.home.write(".npmrc", format!("//registry.npmjs.org/:_authToken={token}\nsave-exact=true\n"));
     let token = p.clear("cargo", "crates-io-token", secret("cio{{alnum:32}}", "cargo"));
     p.home.write(".cargo/credentials.toml", format!("[registry]\ntoken = \"{token}\"\n"));
-    let token = p.clear("PyPI", "pypi-token", secret("pypi-AgEIcHlwaS5vcmc{{base64url:150}}", "pypi"));
+    let token = p.clear("PyPI", "pypi-token", macaroon("pypi"));
     p.home.write(".pypirc", format!("[pypi]\nusername = __token__\npassword = {token}\n"));
     let password = p.clear("pip's index", "pkg.index-userinfo.pip", secret("q7{{alnum:14}}", "pip"));
     let pip = format!("[global]\nindex-url = https://dev:{password}@pypi.company.test/simple\n");

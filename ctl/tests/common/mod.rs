@@ -6,6 +6,7 @@ pub(crate) mod messy;
 pub(crate) mod planted;
 pub(crate) mod shell;
 
+use data_encoding::BASE64URL_NOPAD;
 use lapwing_rules::testing::fill;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -285,6 +286,17 @@ pub(crate) fn checked(prefix: &str, label: &str) -> String {
         sum /= 62;
     }
     format!("{prefix}{body}{}", String::from_utf8_lossy(&tail))
+}
+
+/// A token of PyPI: a macaroon that is good for one project.
+pub(crate) fn macaroon(label: &str) -> String {
+    let field = |kind: u8, text: &str| [&[kind, text.len() as u8], text.as_bytes()].concat();
+    let (id, signature) =
+        (secret("{{alnum:36}}", label), secret("{{alnum:32}}", &format!("{label} signature")));
+    let caveat = field(2, "[1, [\"shop\"]]");
+    let bytes =
+        [vec![2], field(1, "pypi.org"), field(2, &id), vec![0], caveat, vec![0, 0], field(6, &signature)];
+    format!("pypi-{}", BASE64URL_NOPAD.encode(&bytes.concat()))
 }
 
 /// Text as UTF-16, low bytes first.

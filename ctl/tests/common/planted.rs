@@ -18,6 +18,8 @@ pub(crate) enum What {
     Clear(String, Vec<u8>),
     /// A secret that this file holds encoded: one finding, without offsets.
     Encoded(String, &'static str),
+    /// Two parts of one credential, in clear wherever they stand: one finding.
+    Pair(String, String),
     /// A fact about these files, whose preview holds these words.
     Fact(&'static str, Vec<&'static str>),
 }
@@ -61,6 +63,17 @@ impl Planted {
         secret
     }
 
+    /// Expects the two parts of a credential as one finding; returns them.
+    pub(crate) fn pair(
+        &mut self,
+        label: &str,
+        rule: &'static str,
+        (first, second): (String, String),
+    ) -> (String, String) {
+        self.add(label, rule, What::Pair(first.clone(), second.clone()));
+        (first, second)
+    }
+
     /// Expects a setting or a check.
     pub(crate) fn fact(&mut self, rule: &'static str, path: &'static str, preview: &'static str) {
         self.add(preview, rule, What::Fact(preview, vec![path]));
@@ -78,9 +91,13 @@ impl Planted {
 
     /// Every secret.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.table.iter().filter_map(|p| match &p.what {
-            What::Clear(secret, _) | What::Encoded(secret, _) => Some((p.label.as_str(), secret.as_str())),
-            What::Fact(..) => None,
+        self.table.iter().flat_map(|p| {
+            let (one, two) = match &p.what {
+                What::Clear(secret, _) | What::Encoded(secret, _) => (Some(secret), None),
+                What::Pair(first, second) => (Some(first), Some(second)),
+                What::Fact(..) => (None, None),
+            };
+            one.into_iter().chain(two).map(|secret| (p.label.as_str(), secret.as_str()))
         })
     }
 
@@ -109,6 +126,13 @@ impl Planted {
                 told.sort();
                 let there = self.occurrences(bytes);
                 assert!(!there.is_empty(), "{} is nowhere in the home", plant.label);
+                told == there
+            }
+            What::Pair(first, second) => {
+                let mut told = spans(finding);
+                told.sort();
+                let mut there = [first, second].map(|part| self.occurrences(part.as_bytes())).concat();
+                there.sort();
                 told == there
             }
             What::Encoded(_, at) => paths(finding) == [*at] && spans(finding).iter().all(|s| s.1.is_none()),

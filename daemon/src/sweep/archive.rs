@@ -22,7 +22,7 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
         Ok(fd) => std::fs::File::from(fd),
         Err(e) => return done.gap(Reason::Unreadable, shown, Some(e.to_string())),
     };
-    let mut parts = Parts::new(scope, shown);
+    let mut parts = Parts::of(scope, file);
     let told = {
         let mut members = Members { scope, parts: &mut parts, buffer, done, tree: (String::new(), false) };
         let name = shown.rsplit('/').next().unwrap_or(shown);
@@ -44,6 +44,8 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
     }
     match outcome {
         _ if stopped => Outcome::Incomplete,
+        Outcome::Examined if partly && damaged => Outcome::Both,
+        Outcome::Damaged if partly => Outcome::Both,
         Outcome::Examined if damaged => Outcome::Damaged,
         Outcome::Examined if partly => Outcome::Partly,
         other => other,

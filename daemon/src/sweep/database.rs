@@ -1,6 +1,6 @@
 //! A SQLite database: its cells, and what deleted rows have left in it.
 
-use super::file::{File, Outcome, guarded};
+use super::file::{File, Outcome};
 use super::part::{Is, Parts};
 use super::{Done, Scope};
 use crate::machine::cells::{self, Cell, Content, Number};
@@ -9,7 +9,6 @@ use crate::machine::slack::Slack;
 use crate::record::Reason;
 use lapwing_rules::finding::Location;
 use lapwing_rules::place::Place;
-use lapwing_rules::target::Target;
 use std::io::Read;
 use std::ops::ControlFlow;
 use zeroize::Zeroizing;
@@ -62,13 +61,7 @@ struct Together<'p> {
 
 /// Examines a database cell by cell; one that SQLite cannot read, byte by byte.
 pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
-    let mut parts = Parts::new(scope, file.shown);
-    if file.place.is_some() {
-        // Nothing but what it is: its mode, its owner.
-        let meta = Some(scope.machine.meta(file.stat));
-        let target = Target { path: file.shown, place: file.place, bytes: &[], meta };
-        parts.add(guarded(|| scope.engine.scan(&target, &scope.cx())));
-    }
+    let mut parts = Parts::of(scope, file);
     let telling = !BROWSERS.iter().any(|b| file.shown.contains(b));
     let mut together = Together::new(file.place, telling);
     let read = cells::each(file.path, &mut |cell| {
@@ -290,6 +283,8 @@ mod tests {
             watch: &watch,
             skip: Paths::default(),
             largest: u64::MAX,
+            all: true,
+            history: 0,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
         };

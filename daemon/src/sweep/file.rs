@@ -34,8 +34,10 @@ pub(super) enum Outcome {
     Opaque,
     /// An archive of which a limit, an unknown method or encryption kept something back; noted.
     Partly,
-    /// An archive that is damaged; noted. It will say the same until it changes.
+    /// A damaged archive, or a file that was too much for a rule; noted. It will say the same until it changes.
     Damaged,
+    /// An archive that is [`Outcome::Partly`] and [`Outcome::Damaged`]; both noted.
+    Both,
     /// Not examined, or not to the end; the gap is noted.
     Incomplete,
 }
@@ -86,7 +88,11 @@ pub(super) fn read(
     }
     scope.watch.bytes.fetch_add(buffer.get().len() as u64, Ordering::Relaxed);
     done.bytes += buffer.get().len() as u64;
-    if named && place.is_none() && Kind::of(buffer.get()).is_some() {
+    if Kind::of(buffer.get()).is_some() {
+        if !named {
+            let why = "an archive is unpacked only from a file: save it, and scan that".to_owned();
+            return done.gap(Reason::Unreadable, shown, Some(why));
+        }
         return archive::examine(scope, file, buffer, done);
     }
     if place.is_none() && opaque(buffer.get()) {
@@ -153,7 +159,11 @@ pub(super) fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, don
         );
     };
     done.silenced += report.silenced;
-    let outcome = if report.depends { Outcome::Depends } else { Outcome::Examined };
+    let outcome = match report {
+        _ if report.depends => Outcome::Depends,
+        _ if report.problems.is_empty() => Outcome::Examined,
+        _ => Outcome::Damaged,
+    };
     for problem in report.problems {
         done.note(Reason::Unparsable, &problem.what, Some(problem.why));
     }

@@ -1,7 +1,7 @@
 //! Parts of a file that are not its own bytes: members of archives, cells of databases, objects of repositories. Each
 //! is searched for secrets like a file, window by window; what is found says which part it is in.
 
-use super::file::{MOST, Outcome, WINDOW, finish, guarded};
+use super::file::{File, MOST, Outcome, WINDOW, finish, guarded};
 use super::{Done, Scope};
 use crate::machine::files::Buffer;
 use crate::record::Reason;
@@ -39,6 +39,17 @@ pub(super) enum Is<'p> {
 impl<'s, 'a> Parts<'s, 'a> {
     pub(super) fn new(scope: &'s Scope<'a>, shown: &'s str) -> Parts<'s, 'a> {
         Parts { scope, shown, report: Report::default(), broken: None }
+    }
+
+    /// As [`Parts::new`], of a file that is none of its own text: where its place is known, its mode and owner are judged.
+    pub(super) fn of(scope: &'s Scope<'a>, file: &File<'s>) -> Parts<'s, 'a> {
+        let mut parts = Parts::new(scope, file.shown);
+        if file.place.is_some() {
+            let meta = Some(scope.machine.meta(file.stat));
+            let target = Target { path: file.shown, place: file.place, bytes: &[], meta };
+            parts.add(guarded(|| scope.engine.scan(&target, &scope.cx())));
+        }
+        parts
     }
 
     /// Whether nothing more is worth reading: too much was found, or the run is to end.

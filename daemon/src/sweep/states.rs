@@ -12,11 +12,13 @@ pub(crate) enum Was {
     Opaque,
     /// An archive, not unpacked to its end.
     Partly,
-    /// An archive, damaged.
+    /// Damaged, or too much for a rule.
     Damaged,
+    /// An archive, damaged, and not unpacked to its end.
+    Both,
 }
 
-const ALL: [Was; 4] = [Was::Examined, Was::Opaque, Was::Partly, Was::Damaged];
+const ALL: [Was; 5] = [Was::Examined, Was::Opaque, Was::Partly, Was::Damaged, Was::Both];
 
 /// States of the files of one directory.
 #[derive(Default)]
@@ -59,8 +61,9 @@ fn mark(file: Identity, was: Was) -> u64 {
         Was::Opaque => 1,
         Was::Partly => 2,
         Was::Damaged => 3,
+        Was::Both => 4,
     };
-    (file.state & !3) | was
+    (file.state & !7) | was
 }
 
 /// Names a directory in the index.
@@ -78,12 +81,12 @@ mod tests {
     fn packing_keeps_everything() {
         let mut states = States::default();
         for n in 0..100 {
-            let was = ALL[usize::try_from(n % 4).unwrap()];
+            let was = ALL[usize::try_from(n % 5).unwrap()];
             states.add(Identity { inode: n * 7, state: n * 0x1234_5678_9abc }, was);
         }
         let again = States::unpack(&states.pack());
         for n in 0..100 {
-            let was = ALL[usize::try_from(n % 4).unwrap()];
+            let was = ALL[usize::try_from(n % 5).unwrap()];
             assert_eq!(again.unchanged(Identity { inode: n * 7, state: n * 0x1234_5678_9abc }), Some(was));
         }
         assert_eq!(again.unchanged(Identity { inode: 7, state: 1 << 20 }), None);

@@ -261,8 +261,8 @@ impl Worker<'_> {
         {
             now.add(identity, was);
             done.unchanged += 1;
-            if let Some(reason) = left(was) {
-                done.note(reason, &join(&dir.shown, name), None);
+            for reason in left(was) {
+                done.note(*reason, &join(&dir.shown, name), None);
             }
             done.kept.extend(remembered.map(|(shown, _)| shown));
             return;
@@ -310,6 +310,7 @@ impl Worker<'_> {
             }
             Outcome::Partly => Some(Was::Partly),
             Outcome::Damaged => Some(Was::Damaged),
+            Outcome::Both => Some(Was::Both),
             Outcome::Depends | Outcome::Incomplete => None,
         }
     }
@@ -321,12 +322,13 @@ impl Worker<'_> {
 }
 
 /// What an unchanged file leaves to be told once more.
-fn left(was: Was) -> Option<Reason> {
+fn left(was: Was) -> &'static [Reason] {
     match was {
-        Was::Examined => None,
-        Was::Opaque => Some(Reason::Opaque),
-        Was::Partly => Some(Reason::PartlyUnpacked),
-        Was::Damaged => Some(Reason::Unparsable),
+        Was::Examined => &[],
+        Was::Opaque => &[Reason::Opaque],
+        Was::Partly => &[Reason::PartlyUnpacked],
+        Was::Damaged => &[Reason::Unparsable],
+        Was::Both => &[Reason::PartlyUnpacked, Reason::Unparsable],
     }
 }
 

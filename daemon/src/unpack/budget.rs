@@ -72,6 +72,8 @@ pub(super) struct Nest<'b> {
     large: RefCell<Option<MutexGuard<'static, ()>>>,
     stop: &'b AtomicBool,
     halted: Cell<bool>,
+    /// Whether what is being unpacked was cut short by us, so that it ends early is no damage.
+    cut: Cell<bool>,
     partly: RefCell<Option<String>>,
     damaged: RefCell<Option<String>>,
     encrypted: Cell<u64>,
@@ -90,6 +92,7 @@ impl<'b> Nest<'b> {
             large: RefCell::default(),
             stop,
             halted: Cell::default(),
+            cut: Cell::default(),
             partly: RefCell::default(),
             damaged: RefCell::default(),
             encrypted: Cell::default(),
@@ -112,9 +115,22 @@ impl<'b> Nest<'b> {
 
     /// Notes damage. The first is told: what follows may come of it.
     pub(super) fn damaged(&self, why: impl FnOnce() -> String) {
-        if !self.halted() {
+        if !self.halted() && !self.cut.get() {
             self.damaged.borrow_mut().get_or_insert_with(why);
         }
+    }
+
+    /// Ends a stream that needs more memory than there may be.
+    fn cut(&self, name: &str) {
+        self.window(u64::MAX, name);
+        self.cut.set(true);
+    }
+
+    /// Does something with a stream; that it was cut says nothing of what follows it.
+    pub(super) fn within(&self, work: impl FnOnce()) {
+        let before = self.cut.get();
+        work();
+        self.cut.set(before);
     }
 
     pub(super) fn encrypted(&self) {
@@ -199,7 +215,7 @@ impl<R: Read> Read for Soft<'_, '_, R> {
             // A later block asks for more than the first did.
             Ok(Err(e)) if e.kind() == io::ErrorKind::OutOfMemory => {
                 self.dead = true;
-                self.nest.window(u64::MAX, &self.name);
+                self.nest.cut(&self.name);
                 Ok(0)
             }
             failed => {
@@ -254,7 +270,7 @@ impl<R: Read> Read for Unpacked<'_, '_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let nest = self.from.nest;
         if self.most == 0 {
-            nest.window(u64::MAX, &self.from.name);
+            nest.cut(&self.from.name);
             return Ok(0);
         }
         let most = usize::try_from(self.most).unwrap_or(usize::MAX).min(into.len()).min(STEP);

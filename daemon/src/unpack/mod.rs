@@ -67,7 +67,7 @@ impl Kind {
     }
 }
 
-/// Takes members. `head` is how the member begins, at most [`HEAD`] bytes; `false` when no more are wanted.
+/// Takes members. `head` is how the member begins, at most 512 bytes; `false` when no more are wanted.
 pub trait Take {
     /// Whether a member of this name is worth unpacking.
     fn wants(&mut self, name: &str) -> bool;
@@ -207,7 +207,7 @@ fn visit(nest: &Nest<'_>, name: Name<'_>, depth: usize, from: &mut dyn Read, tak
             let (own, packed) = (streams::stem(name.own, head), name.full());
             let content = Name { parents: &inner, own: &own, hidden: true };
             if let Some(mut stream) = streams::open(nest, kind, &packed, &mut whole) {
-                visit(nest, content, depth + 1, &mut stream, take);
+                nest.within(|| visit(nest, content, depth + 1, &mut stream, take));
             }
         }
     }

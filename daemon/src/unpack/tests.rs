@@ -276,6 +276,13 @@ fn decoders_take_no_more_memory_than_they_may() {
     bytes[1..5].copy_from_slice(&0x4000_0000u32.to_le_bytes());
     let (total, told) = weigh(&bytes, &small);
     assert!(total <= 6 << 20 && told.partly.unwrap().contains("needs more than 6 MiB of memory"), "{total}");
+    // What was cut for that is no damage, and what follows it is judged by itself.
+    let mut bytes = lzma(&tar(&[regular("zeros", &vec![7; 20 << 20])]));
+    bytes[1..5].copy_from_slice(&0x4000_0000u32.to_le_bytes());
+    let (_, told) = weigh(&bytes, &small);
+    assert!(told.partly.is_some() && told.damaged.is_none(), "{told:?}");
+    let (_, told) = weigh(&tar(&[regular("a.lzma", &bytes), regular("b.gz", &gz(TEXT)[..20])]), &small);
+    assert!(told.partly.is_some() && told.damaged.is_some(), "{told:?}");
     // A frame with a window of 128 MiB.
     let (out, told) = open_with(b"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00", &small);
     assert!(out.is_empty() && told.partly.unwrap().contains("needs more than 6 MiB of memory"));

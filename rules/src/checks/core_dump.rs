@@ -19,8 +19,22 @@ pub(crate) const CHECK: Check = Check {
 
 /// Programs that hold secrets of many others for as long as they run.
 const HOLDERS: &[&str] = &[
-    "ssh-agent", "gpg-agent", "gnome-keyring", "kwalletd", "1password", "bitwarden", "keepassxc", "firefox", "chrome",
-    "chromium", "code", "cursor", "claude", "codex", "node", "vault",
+    "ssh-agent",
+    "gpg-agent",
+    "gnome-keyring",
+    "kwalletd",
+    "1password",
+    "bitwarden",
+    "keepassxc",
+    "firefox",
+    "chrome",
+    "chromium",
+    "code",
+    "cursor",
+    "claude",
+    "codex",
+    "node",
+    "vault",
 ];
 /// Files looked at in one directory: more crashes than this say nothing more.
 const MOST: usize = 4096;
@@ -187,9 +201,12 @@ mod tests {
     #[test]
     fn one_finding_for_what_the_system_keeps() {
         let name = |program, pid| format!("/var/lib/systemd/coredump/core.{program}.1000.ab.{pid}.1.zst");
-        let home = ["a", "b", "b", "c", "d", "e", "f"].iter().enumerate().fold(Home::default(), |home, (pid, program)| {
-            home.file_mode(&name(*program, pid), b"zstd", 0o640)
-        });
+        let home = ["a", "b", "b", "c", "d", "e", "f"]
+            .iter()
+            .enumerate()
+            .fold(Home::default(), |home, (pid, program)| {
+                home.file_mode(&name(*program, pid), b"zstd", 0o640)
+            });
         let found = run(&home);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path.as_deref(), Some("/var/lib/systemd/coredump"));

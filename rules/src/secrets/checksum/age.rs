@@ -55,10 +55,7 @@ mod tests {
 
     #[test]
     fn test_vectors_of_bip_173() {
-        assert_eq!(
-            check(b"ABCDEF1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LMQQQXW"),
-            Proof::HOLDS
-        );
+        assert_eq!(check(b"ABCDEF1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LMQQQXW"), Proof::HOLDS);
         assert!(matches!(check(b"ABCDEF1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LMQQQXQ"), Proof::Fails(_)));
     }
 

@@ -70,9 +70,10 @@ mod tests {
     #[test]
     fn known_answers() {
         let mut bytes: [u8; 32] = std::array::from_fn(|i| i as u8);
-        for (digits, note) in
-            [([0x41, 0x98, 0xd3, 0x3b], "its checksum holds"), ([0x42, 0x08, 0x73, 0xcb], "its checksum holds; of an application")]
-        {
+        for (digits, note) in [
+            ([0x41, 0x98, 0xd3, 0x3b], "its checksum holds"),
+            ([0x42, 0x08, 0x73, 0xcb], "its checksum holds; of an application"),
+        ] {
             for (i, digit) in SUM.into_iter().zip(digits) {
                 bytes[i] = digit;
             }

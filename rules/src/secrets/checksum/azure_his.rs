@@ -93,9 +93,12 @@ fn mend(key: &[u8]) -> Vec<u8> {
         };
         made[at.clone()].copy_from_slice(service);
     }
-    let (Some((_, seed, _)), Some(bytes)) = (named(&made), base64::decode(&made)) else { return key.to_vec() };
+    let (Some((_, seed, _)), Some(bytes)) = (named(&made), base64::decode(&made)) else {
+        return key.to_vec();
+    };
     let Some(end) = bytes.len().checked_sub(4) else { return key.to_vec() };
-    let mut text = data_encoding::BASE64.encode(&[&bytes[..end], &marvin::hash(&bytes[..end], seed)].concat());
+    let mut text =
+        data_encoding::BASE64.encode(&[&bytes[..end], &marvin::hash(&bytes[..end], seed)].concat());
     if made[at] == b"AzFu"[..] {
         text = text.replace('+', "-").replace('/', "_");
     }
@@ -118,7 +121,8 @@ mod tests {
     /// Made for Redis, whose keys have letters in place of signs.
     #[test]
     fn keys_without_signs() {
-        let key = (0..400u32).map(|i| mend(fill("{{alnum:33}}AzCaB{{alnum:4}}A=", &i.to_string()).as_bytes()));
+        let key =
+            (0..400u32).map(|i| mend(fill("{{alnum:33}}AzCaB{{alnum:4}}A=", &i.to_string()).as_bytes()));
         let key = key.into_iter().find(|key| key[37..].contains(&b'+')).unwrap();
         let other: Vec<u8> = key.iter().map(|b| if *b == b'+' { b'P' } else { *b }).collect();
         assert_eq!((proof(&key).proof, proof(&other).proof), (Proof::HOLDS, Proof::HOLDS));
@@ -168,7 +172,9 @@ mod tests {
 
     #[test]
     fn older_and_other_keys_say_nothing() {
-        for key in [fill("{{alnum:86}}==", "old"), fill("{{alnum:9}}", "short"), String::new(), "=".repeat(88)] {
+        for key in
+            [fill("{{alnum:86}}==", "old"), fill("{{alnum:9}}", "short"), String::new(), "=".repeat(88)]
+        {
             assert_eq!(proof(key.as_bytes()), Evidence::unknown(), "{key}");
         }
     }

@@ -24,7 +24,9 @@ fn check(seen: &Seen<'_>) -> Evidence {
 
 /// Gives it a number of as many digits as there is room for.
 fn mend(token: &[u8]) -> Vec<u8> {
-    let Some((head, rest)) = split(token).filter(|(head, _)| (22..=27).contains(&head.len())) else { return token.to_vec() };
+    let Some((head, rest)) = split(token).filter(|(head, _)| (22..=27).contains(&head.len())) else {
+        return token.to_vec();
+    };
     let len = head.len() * 3 / 4;
     let noise = Sha256::digest(token);
     let digits: String =
@@ -44,7 +46,9 @@ mod tests {
         // The number that Discord's documentation takes apart.
         let note = said(&token("175928847299117063")).note();
         assert_eq!(note.as_deref(), Some("bot 175928847299117063; made 2016-04-30"));
-        for text in [token("17592884729911706x"), token("99999999999999999999"), "M.x".to_owned(), String::new()] {
+        for text in
+            [token("17592884729911706x"), token("99999999999999999999"), "M.x".to_owned(), String::new()]
+        {
             assert_eq!(said(&text).proof, Proof::BROKEN, "{text}");
         }
     }

@@ -22,7 +22,8 @@ fn check(token: &[u8]) -> Proof {
 }
 
 /// The lines of the payload, as far as they are known: letter, what it stands for.
-const LINES: &[(&str, &str)] = &[("c:", "cell"), ("o:", "organisation"), ("g:", "group"), ("p:", "project"), ("u:", "user")];
+const LINES: &[(&str, &str)] =
+    &[("c:", "cell"), ("o:", "organisation"), ("g:", "group"), ("p:", "project"), ("u:", "user")];
 /// Random bytes before the lines.
 const RANDOM: usize = 16;
 

@@ -83,7 +83,9 @@ mod tests {
         let key = |len: usize| {
             let x = BASE64URL_NOPAD.encode(&[7; 32]);
             let d = BASE64URL_NOPAD.encode(&vec![7; len]);
-            said(&format!("{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k1\",\"x\":\"{x}\",\"d\":\"{d}\"}}"))
+            said(&format!(
+                "{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k1\",\"x\":\"{x}\",\"d\":\"{d}\"}}"
+            ))
         };
         assert_eq!(key(32).proof, Proof::Unknown);
         assert_eq!(key(32).note().as_deref(), Some("curve Ed25519; key id k1"));
@@ -92,7 +94,13 @@ mod tests {
 
     #[test]
     fn other_objects_are_no_keys() {
-        for text in ["{\"d\":\"M0 0h24v24\"}", "\"d\":\"x\"", "{\"d\":\"x\",\"kty\":\"oct\"}", "{\"d\":\"x\"", "{,\"d\":\"x\"}"] {
+        for text in [
+            "{\"d\":\"M0 0h24v24\"}",
+            "\"d\":\"x\"",
+            "{\"d\":\"x\",\"kty\":\"oct\"}",
+            "{\"d\":\"x\"",
+            "{,\"d\":\"x\"}",
+        ] {
             assert_eq!(said(text).proof, Proof::Harmless, "{text}");
         }
     }

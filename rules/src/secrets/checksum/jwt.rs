@@ -107,8 +107,9 @@ mod tests {
 
     #[test]
     fn supabase_keys_by_their_role() {
-        let key =
-            |role: &str| said(&format!("{{\"iss\":\"supabase\",\"ref\":\"abcdefghij\",\"role\":\"{role}\"}}"));
+        let key = |role: &str| {
+            said(&format!("{{\"iss\":\"supabase\",\"ref\":\"abcdefghij\",\"role\":\"{role}\"}}"))
+        };
         assert_eq!(key("anon").proof, Proof::Harmless);
         let service = key("service_role");
         assert_eq!((service.proof, service.worth.severity), (Proof::Unknown, Some(Severity::Critical)));

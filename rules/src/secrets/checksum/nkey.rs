@@ -37,10 +37,13 @@ fn mend(token: &[u8]) -> Vec<u8> {
     if let Some(last) = spare.last_mut() {
         *last = b'A';
     }
-    split(&spare).map_or_else(|| token.to_vec(), |(body, _)| {
-        let sum = crc(&body).to_le_bytes();
-        BASE32_NOPAD.encode(&[body.as_slice(), &sum].concat()).into_bytes()
-    })
+    split(&spare).map_or_else(
+        || token.to_vec(),
+        |(body, _)| {
+            let sum = crc(&body).to_le_bytes();
+            BASE32_NOPAD.encode(&[body.as_slice(), &sum].concat()).into_bytes()
+        },
+    )
 }
 
 #[cfg(test)]

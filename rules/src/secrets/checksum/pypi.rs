@@ -146,7 +146,8 @@ mod tests {
 
     fn token(conditions: &[&str]) -> Vec<u8> {
         let field = |kind: u8, bytes: &[u8]| [&[kind, bytes.len() as u8], bytes].concat();
-        let mut bytes = [vec![2], field(LOCATION, b"pypi.org"), field(IDENTIFIER, &[b'a'; 36]), vec![END]].concat();
+        let mut bytes =
+            [vec![2], field(LOCATION, b"pypi.org"), field(IDENTIFIER, &[b'a'; 36]), vec![END]].concat();
         for condition in conditions {
             bytes.extend([field(IDENTIFIER, condition.as_bytes()), vec![END]].concat());
         }
@@ -162,9 +163,17 @@ mod tests {
     fn what_it_may_do() {
         for (conditions, note, end) in [
             (&["{\"version\": 1, \"permissions\": \"user\"}"][..], "for all projects of its owner", None),
-            (&["{\"version\": 1, \"permissions\": {\"projects\": [\"acme\"]}}"], "limited to project acme", None),
+            (
+                &["{\"version\": 1, \"permissions\": {\"projects\": [\"acme\"]}}"],
+                "limited to project acme",
+                None,
+            ),
             (&["[3, \"u\"]", "[1, [\"a\", \"b\", \"c\"]]"], "limited to project a + 2 more", None),
-            (&["[0, 1900000000, 1]", "[0, 1800000000, 1]"], "for all projects of its owner", Some(1_800_000_000)),
+            (
+                &["[0, 1900000000, 1]", "[0, 1800000000, 1]"],
+                "for all projects of its owner",
+                Some(1_800_000_000),
+            ),
         ] {
             let said = said(&token(conditions));
             assert_eq!((said.proof, said.note().as_deref()), (Proof::Unknown, Some(note)));

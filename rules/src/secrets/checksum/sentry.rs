@@ -25,7 +25,8 @@ fn check(seen: &Seen<'_>) -> Evidence {
 }
 
 fn mend(token: &[u8]) -> Vec<u8> {
-    let template = r#"{"iat":1700000000.5,"url":"https://sentry.io","region_url":"https://de.sentry.io","org":"acme"}"#;
+    let template =
+        r#"{"iat":1700000000.5,"url":"https://sentry.io","region_url":"https://de.sentry.io","org":"acme"}"#;
     let Some((_, secret)) = split(token) else { return token.to_vec() };
     [PREFIX, &json::made(template, token), secret].concat()
 }

@@ -19,7 +19,8 @@ fn check(token: &[u8]) -> Proof {
 }
 
 fn mend(token: &[u8]) -> Vec<u8> {
-    split(token).map_or_else(|| token.to_vec(), |(head, body, _)| [head, body, b"_", &crc::hex(body)].concat())
+    split(token)
+        .map_or_else(|| token.to_vec(), |(head, body, _)| [head, body, b"_", &crc::hex(body)].concat())
 }
 
 #[cfg(test)]
