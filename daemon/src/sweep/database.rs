@@ -290,6 +290,8 @@ mod tests {
             watch: &watch,
             skip: Paths::default(),
             largest: u64::MAX,
+            all: true,
+            history: 0,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
         };

@@ -84,6 +84,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(count.load(Ordering::Relaxed), (0..=6).map(|d| 3usize.pow(d)).sum());
+        assert_eq!(count.load(Ordering::Relaxed), (0..=6).map(|d| 3usize.pow(d)).sum::<usize>());
     }
 }

@@ -207,6 +207,7 @@ mod tests {
             watch: &watch,
             skip: Paths::default(),
             largest: 1 << 20,
+            all: false,
             history: u64::MAX,
             remembered: HashMap::new(),
             jobs: 1,
