@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::{Table, Value};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "fuzzing")))]
 include!(concat!(env!("OUT_DIR"), "/packs_lean.rs"));
 
 /// Why a rule of a pack could not be used. The others of the pack still are.

@@ -81,6 +81,18 @@ pub fn pick(among: &[Target], data: &[u8]) {
     }
 }
 
+/// What to set out from when [`pick`] is given it.
+#[must_use]
+pub fn seeds(among: &[Target]) -> Vec<Vec<u8>> {
+    if let [one] = among {
+        return one.seeds();
+    }
+    let numbered = (0..=u8::MAX).zip(among);
+    numbered
+        .flat_map(|(n, one)| one.seeds().into_iter().map(move |seed| [&[n], &seed[..]].concat()))
+        .collect()
+}
+
 /// Every target of this crate.
 #[must_use]
 pub fn targets() -> Vec<Target> {
