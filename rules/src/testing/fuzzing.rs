@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::finding::Finding;
 use crate::keys;
 use crate::pack::Packs;
-use crate::rule::{Kind, Page};
+use crate::rule::Kind;
 use crate::secrets::checksum::{self, Checksum, Mend, Proof, Seen};
 use crate::secrets::decode::{self, DECODERS, utf16};
 use crate::secrets::rules::SecretRule;
@@ -98,9 +98,8 @@ pub fn seeds(among: &[Target]) -> Vec<Vec<u8>> {
 pub fn targets() -> Vec<Target> {
     let mut all = Vec::new();
     for (stem, check) in checksum::ALL {
-        let rules = LazyLock::new(move || proved_by(stem));
-        let run = move |data: &[u8]| checksum(stem, check, &rules, data);
-        all.push(Target::new(format!("checksum/{stem}"), run, move || tokens(&proved_by(stem))));
+        let run = move |data: &[u8]| checksum(stem, check, data);
+        all.push(Target::new(format!("checksum/{stem}"), run, move || tokens(proved_by(stem))));
     }
     for (name, views) in DECODERS {
         let run = move |data: &[u8]| decoder(name, *views, data);
@@ -121,14 +120,17 @@ pub fn targets() -> Vec<Target> {
 
 static BUILTIN: LazyLock<Engine> = LazyLock::new(Engine::builtin);
 
+static RULES: LazyLock<Vec<SecretRule>> = LazyLock::new(|| {
+    Packs::builtin().secrets.into_iter().map(|(page, spec)| SecretRule::new(page, spec)).collect()
+});
+
 /// The rules whose secrets a check judges.
-fn proved_by(stem: &str) -> Vec<SecretRule> {
-    let rules = Packs::builtin().secrets.into_iter().map(|(page, spec)| SecretRule::new(page, spec));
-    rules.filter(|r| r.spec.checksum.as_ref().is_some_and(|name| name.replace('-', "_") == stem)).collect()
+fn proved_by(stem: &str) -> impl Iterator<Item = &'static SecretRule> {
+    RULES.iter().filter(move |r| r.spec.checksum.as_ref().is_some_and(|name| name.replace('-', "_") == stem))
 }
 
 /// Whatever the input, a check ends, and its note is one short line of ASCII that shows nothing of a secret's end.
-fn checksum(name: &str, check: &Checksum, rules: &[SecretRule], data: &[u8]) {
+fn checksum(name: &str, check: &Checksum, data: &[u8]) {
     // `before`, the secret and `after`, with zeros between them.
     let mut zeros = memchr::memchr_iter(0, data);
     let (start, end) = match (zeros.next(), zeros.next()) {
@@ -139,13 +141,13 @@ fn checksum(name: &str, check: &Checksum, rules: &[SecretRule], data: &[u8]) {
     let note = said.note().unwrap_or_default();
     assert!(note.len() <= 200 && note.bytes().all(|b| (b' '..=b'~').contains(&b)), "{name}: a bad note");
     let secret = &data[start..end];
-    let is = |rule: &SecretRule| {
+    let is = |rule: &'static SecretRule| {
         let Some(compiled) = rule.compiled() else { return false };
         let half = compiled.regex.search_half(&Input::new(secret).anchored(Anchored::Yes));
         compiled.group == 0 && half.is_some_and(|m| m.offset() == secret.len())
     };
     if told(secret, &note) {
-        assert!(!rules.iter().any(is), "{name}: the note tells of the secret");
+        assert!(!proved_by(name).any(is), "{name}: the note tells of the secret");
     }
     if let Mend::Proof(mend) | Mend::Shape(mend) = check.mend {
         let made = mend(secret);
@@ -224,9 +226,10 @@ fn anywhere(data: &[u8]) {
     let Some((place, bytes)) = data.split_at_checked(2) else { return };
     let place = usize::from(u16::from_le_bytes([place[0], place[1]]));
     for finding in searched(&BUILTIN, "~/src/a.txt", place, bytes) {
-        let Location { start, end } = Location::of(&finding, bytes);
-        let secret = &bytes[start..end];
+        let secret = located(&finding, bytes);
+        // What a check finds may be about the file as a whole.
         if finding.kind == Kind::Secret {
+            assert!(finding.at.line >= 1 && finding.at.column >= 1, "{}: before the file", finding.page.id);
             let shown =
                 secret.len() > 8 && memchr::memmem::find(finding.preview.as_bytes(), secret).is_some();
             let told = told(secret, finding.note.as_deref().unwrap_or_default());
@@ -235,24 +238,12 @@ fn anywhere(data: &[u8]) {
     }
 }
 
-/// Where a finding is in the bytes.
-struct Location {
-    start: usize,
-    end: usize,
-}
-
-impl Location {
-    fn of(finding: &Finding, bytes: &[u8]) -> Location {
-        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        let (start, end) = finding.at.span.map_or((0, 0), |(start, end)| (place(start), place(end)));
-        assert!(start <= end && end <= bytes.len(), "{}: a span out of the file", finding.page.id);
-        assert!(
-            finding.at.line >= 1 && finding.at.column >= 1,
-            "{}: a place before the file",
-            finding.page.id
-        );
-        Location { start, end }
-    }
+/// The bytes that a finding is about, where it stands for bytes of the file.
+fn located<'b>(finding: &Finding, bytes: &'b [u8]) -> &'b [u8] {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let (start, end) = finding.at.span.map_or((0, 0), |(start, end)| (place(start), place(end)));
+    assert!(start <= end && end <= bytes.len(), "{}: a span out of the file", finding.page.id);
+    &bytes[start..end]
 }
 
 fn searched(engine: &Engine, path: &str, place: usize, bytes: &[u8]) -> Vec<Finding> {
@@ -351,7 +342,7 @@ fn templates(templates: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// The secrets of the rules' examples, good ones and others, by themselves and in what stands around them.
-fn tokens(rules: &[SecretRule]) -> Vec<Vec<u8>> {
+fn tokens(rules: impl Iterator<Item = &'static SecretRule>) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for rule in rules {
         let examples = rule.spec.examples.iter().chain(&rule.spec.counter_examples);
@@ -366,12 +357,11 @@ fn tokens(rules: &[SecretRule]) -> Vec<Vec<u8>> {
 
 /// An example of every rule, behind three bytes that say what is done with it.
 fn texts() -> Vec<Vec<u8>> {
-    let one = |(page, spec): (Page, crate::pack::SecretSpec)| {
-        let rule = SecretRule::new(page, spec);
-        let text = made::mended(&rule, &fill(rule.spec.examples.first()?, &rule.page.id));
+    let one = |rule: &SecretRule| {
+        let text = made::mended(rule, &fill(rule.spec.examples.first()?, &rule.page.id));
         Some([b"\x05\0\x05", text.as_slice()].concat())
     };
-    Packs::builtin().secrets.into_iter().filter_map(one).collect()
+    RULES.iter().filter_map(one).collect()
 }
 
 /// Texts in every encoding.
