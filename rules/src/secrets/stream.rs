@@ -198,3 +198,52 @@ fn finding(hit: &Hit, bytes: &[u8], at: Location, beside: Option<String>, cx: &C
         page: Arc::clone(&hit.page),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::fingerprint::Fingerprinter;
+    use crate::policy::Policy;
+    use crate::testing::{Home, fill};
+    use zeroize::Zeroizing;
+
+    /// Line and column of what is found in windows of this many fresh bytes.
+    fn places(text: &[u8], fresh: usize) -> Vec<(u64, u64)> {
+        let rules = "[[secret]]\nid = \"acme\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
+                     anchors = [\"acme_\"]\npattern = 'acme_[0-9a-z]{20}'\n";
+        let mut packs = crate::pack::Packs::default();
+        packs.add("own.toml", rules);
+        let (engine, _) = Engine::new(packs);
+        let (ids, policy) = (Fingerprinter::new(|| Zeroizing::new([7; 32])), Policy::default());
+        let cx = Cx { ids: &ids, facts: &Home::default(), policy: &policy };
+        let mut stream = engine.stream("a.txt", None);
+        let (mut found, mut start, mut end) = (Vec::new(), 0, 0);
+        while end < text.len() {
+            end = (end + fresh).min(text.len());
+            found.extend(stream.window(&text[start..end], end == text.len(), &cx));
+            start = end - Stream::keep(end - start);
+        }
+        found.iter().map(|f| (f.at.line, f.at.column)).collect()
+    }
+
+    #[test]
+    fn columns_count_from_the_beginning_of_a_line_that_windows_cut() {
+        let text = fill(&format!("first\n{}acme_{{{{lownum:20}}}} x", "word ".repeat(60_000)), "stream");
+        for fresh in [text.len(), 80_000, 100_002] {
+            assert_eq!(places(text.as_bytes(), fresh), [(2, 300_001)], "{fresh}");
+        }
+    }
+
+    #[test]
+    fn letters_of_utf16_with_the_byte_of_a_line_end_are_none() {
+        let text = fill(
+            &format!("\u{feff}{}\nacme_{{{{lownum:20}}}} x", "\u{10a}\u{a0a} ".repeat(40_000)),
+            "stream",
+        );
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for fresh in [wide.len(), 80_000] {
+            assert_eq!(places(&wide, fresh), [(2, 1)], "{fresh}");
+        }
+    }
+}
