@@ -295,20 +295,19 @@ struct Found {
     sure: (crate::rule::Severity, Option<crate::rule::Grade>),
 }
 
-/// Findings of windows that end at `first` and every `step` bytes behind it, and whether some were left out.
+/// Findings of windows that end at `first`, `step` bytes behind it and at the end, and whether some were left out.
 fn in_windows(text: &[u8], first: usize, step: usize) -> (Vec<Found>, bool) {
     let (ids, policy, facts) = (super::ids(), strict(), Home::default());
     let cx = Cx { ids: &ids, facts: &facts, policy: &policy };
     let mut stream = BUILTIN.stream("~/src/a.txt", None);
-    let (mut found, mut start, mut end) = (Vec::new(), 0, first.min(text.len()));
-    loop {
+    let (mut found, mut start) = (Vec::new(), 0);
+    for end in [first, first.saturating_add(step), text.len()].map(|end| end.min(text.len())) {
         let window = &text[start..end];
         found.extend(stream.window(window, end == text.len(), &cx));
         if end == text.len() {
             break;
         }
         start = end - Stream::keep(window.len());
-        end = end.saturating_add(step).min(text.len());
     }
     let found = found.into_iter().map(|f| Found {
         rule: f.page.id.clone(),
