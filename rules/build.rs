@@ -21,7 +21,7 @@ fn main() {
 }
 
 /// `pub(crate) static PACKS: &[(folder, name, text)]`, sorted by path. What is shipped is without the examples: nobody
-/// reads them there, and a third of the text need not be read at each start. Tests have them.
+/// reads them there, and a third of the text need not be read at each start. Tests and fuzz targets have them.
 fn packs(root: &Path, out: &Path) -> String {
     let (mut whole, mut shipped) = (String::new(), String::new());
     for folder in ["places", "secrets", "settings"] {
@@ -42,7 +42,8 @@ fn packs(root: &Path, out: &Path) -> String {
              pub(crate) static PACKS: &[(&str, &str, &str)] = &[\n{list}];\n"
         )
     };
-    table("test", &whole) + &table("not(test)", &shipped)
+    let tests = "any(test, feature = \"fuzzing\")";
+    table(tests, &whole) + &table(&format!("not({tests})"), &shipped)
 }
 
 /// A pack that cannot be read stays as it is: a test names what is wrong with it.

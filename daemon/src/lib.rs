@@ -4,6 +4,9 @@ pub mod baseline;
 pub mod config;
 mod document;
 pub mod examine;
+#[doc(hidden)]
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod home;
 mod key;
 mod ledger;

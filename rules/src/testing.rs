@@ -19,6 +19,8 @@ use crate::target::Target;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod made;
 
 pub use made::fill;

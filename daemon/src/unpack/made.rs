@@ -2,32 +2,32 @@
 
 use std::io::Write;
 
-pub(super) fn gz(data: &[u8]) -> Vec<u8> {
+pub(crate) fn gz(data: &[u8]) -> Vec<u8> {
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gz.write_all(data).unwrap();
     gz.finish().unwrap()
 }
 
-pub(super) fn bz2(data: &[u8]) -> Vec<u8> {
+pub(crate) fn bz2(data: &[u8]) -> Vec<u8> {
     let mut bz = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
     bz.write_all(data).unwrap();
     bz.finish().unwrap()
 }
 
-pub(super) fn xz(data: &[u8]) -> Vec<u8> {
+pub(crate) fn xz(data: &[u8]) -> Vec<u8> {
     let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(1)).unwrap();
     xz.write_all(data).unwrap();
     xz.finish().unwrap()
 }
 
-pub(super) fn lzma(data: &[u8]) -> Vec<u8> {
+pub(crate) fn lzma(data: &[u8]) -> Vec<u8> {
     let options = lzma_rust2::LzmaOptions::with_preset(1);
     let mut lzma = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
     lzma.write_all(data).unwrap();
     lzma.finish().unwrap()
 }
 
-pub(super) fn zst(data: &[u8]) -> Vec<u8> {
+pub(crate) fn zst(data: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(data, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
@@ -39,30 +39,30 @@ fn deflate(data: &[u8]) -> Vec<u8> {
 
 /// A zip that is being made; every field can be made to lie.
 #[derive(Default)]
-pub(super) struct Zip {
-    pub(super) bytes: Vec<u8>,
-    pub(super) list: Vec<u8>,
-    pub(super) count: u16,
+pub(crate) struct Zip {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) list: Vec<u8>,
+    pub(crate) count: u16,
 }
 
 impl Zip {
     /// Packed.
-    pub(super) fn deflated(self, name: &str, data: &[u8]) -> Zip {
+    pub(crate) fn deflated(self, name: &str, data: &[u8]) -> Zip {
         self.member(name, 0, 8, &deflate(data), data.len(), false)
     }
 
     /// As it is.
-    pub(super) fn stored(self, name: &str, data: &[u8]) -> Zip {
+    pub(crate) fn stored(self, name: &str, data: &[u8]) -> Zip {
         self.member(name, 0, 0, data, data.len(), false)
     }
 
     /// With its length behind it, as programs write that cannot go back.
-    pub(super) fn piped(self, name: &str, method: u16, data: &[u8]) -> Zip {
+    pub(crate) fn piped(self, name: &str, method: u16, data: &[u8]) -> Zip {
         let packed = if method == 8 { deflate(data) } else { data.to_vec() };
         self.member(name, 8, method, &packed, data.len(), true)
     }
 
-    pub(super) fn member(
+    pub(crate) fn member(
         mut self,
         name: &str,
         flags: u16,
@@ -91,7 +91,7 @@ impl Zip {
     }
 
     /// A line of the directory for what is at this offset.
-    pub(super) fn entry(mut self, name: &str, fields: &[u8], at: usize) -> Zip {
+    pub(crate) fn entry(mut self, name: &str, fields: &[u8], at: usize) -> Zip {
         self.list.extend(b"PK\x01\x02\x14\0");
         self.list.extend(fields);
         self.list.extend([0; 10]);
@@ -101,7 +101,7 @@ impl Zip {
         self
     }
 
-    pub(super) fn end(mut self) -> Vec<u8> {
+    pub(crate) fn end(mut self) -> Vec<u8> {
         let (at, len) = (u32::try_from(self.bytes.len()).unwrap(), u32::try_from(self.list.len()).unwrap());
         self.bytes.extend(&self.list);
         self.bytes.extend(b"PK\x05\x06\0\0\0\0");
@@ -113,7 +113,7 @@ impl Zip {
 }
 
 /// A header of a tar, and its content.
-pub(super) fn entry(name: &str, kind: u8, size: &[u8], data: &[u8]) -> Vec<u8> {
+pub(crate) fn entry(name: &str, kind: u8, size: &[u8], data: &[u8]) -> Vec<u8> {
     let mut block = [0u8; 512];
     block[..name.len()].copy_from_slice(name.as_bytes());
     block[124..124 + size.len()].copy_from_slice(size);
@@ -125,27 +125,27 @@ pub(super) fn entry(name: &str, kind: u8, size: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 /// Makes a header's sum right.
-pub(super) fn sum(block: &mut [u8]) {
+pub(crate) fn sum(block: &mut [u8]) {
     block[148..156].fill(b' ');
     let sum: u32 = block[..512].iter().map(|b| u32::from(*b)).sum();
     block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
 }
 
 /// A regular file in a tar.
-pub(super) fn regular(name: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn regular(name: &str, data: &[u8]) -> Vec<u8> {
     entry(name, b'0', format!("{:011o}", data.len()).as_bytes(), data)
 }
 
 /// A special one, with data of its own.
-pub(super) fn special(kind: u8, data: &[u8]) -> Vec<u8> {
+pub(crate) fn special(kind: u8, data: &[u8]) -> Vec<u8> {
     entry("special", kind, format!("{:011o}", data.len()).as_bytes(), data)
 }
 
-pub(super) fn tar(members: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn tar(members: &[Vec<u8>]) -> Vec<u8> {
     [members.concat(), vec![0; 1024]].concat()
 }
 
-pub(super) fn deb(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn deb(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
     for (name, data) in members {
         out.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, data.len()).bytes());

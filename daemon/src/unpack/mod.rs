@@ -245,7 +245,8 @@ fn drain(from: &mut dyn BufRead, nest: &Nest<'_>) -> u64 {
     total
 }
 
-#[cfg(test)]
-mod made;
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "makes files for tests and fuzzing")]
+pub(crate) mod made;
 #[cfg(test)]
 mod tests;

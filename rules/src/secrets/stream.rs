@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Bytes at the end of a window that are judged with the next one, so that nothing is cut in two.
 pub const CARRY: usize = 64 * 1024;
 /// Bytes before a window's first fresh one that give context (a name before its value).
-const LEAD: usize = 1024;
+pub(crate) const LEAD: usize = 1024;
 
 /// The state between windows of one file.
 pub struct Stream<'a> {
@@ -26,6 +26,8 @@ pub struct Stream<'a> {
     base: u64,
     /// Line of the window's first byte.
     line: u64,
+    /// Bytes of that line before the window.
+    column: usize,
     /// Bytes at the window's start that an earlier window has judged.
     judged: usize,
     /// Findings silenced by a marker on their line.
@@ -42,7 +44,18 @@ const MOST: usize = 1200;
 impl<'a> Stream<'a> {
     pub(crate) fn new(set: &'a SecretSet, around: Around, path: &str) -> Stream<'a> {
         let path = if set.foreign.rules.is_empty() { String::new() } else { path.to_owned() };
-        Stream { set, around, order: None, base: 0, line: 1, judged: 0, silenced: 0, dense: None, path }
+        Stream {
+            set,
+            around,
+            order: None,
+            base: 0,
+            line: 1,
+            column: 0,
+            judged: 0,
+            silenced: 0,
+            dense: None,
+            path,
+        }
     }
 
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
@@ -93,12 +106,20 @@ impl<'a> Stream<'a> {
                 self.search(&text, &mut |offset| offsets.file(offset), (self.judged, judged_to), cx, more)
             }
         };
-        let keep = Self::keep(window.len());
-        let passed = window.len() - keep;
-        self.line += memchr::memchr_iter(b'\n', &window[..passed]).count() as u64;
-        self.base += passed as u64;
+        let passed = window.len() - Self::keep(window.len());
+        self.pass(&window[..passed]);
         self.judged = judged_to.saturating_sub(passed);
         found
+    }
+
+    /// Leaves bytes behind that no later window has.
+    fn pass(&mut self, bytes: &[u8]) {
+        let wide = self.order.map(|order| utf16::transcode(bytes, order));
+        let text = wide.as_ref().map_or(bytes, |text| text.as_slice());
+        self.line += memchr::memchr_iter(b'\n', text).count() as u64;
+        let last = memchr::memrchr(b'\n', text);
+        self.column = last.map_or(self.column + text.len(), |at| text.len() - at - 1);
+        self.base += bytes.len() as u64;
     }
 
     /// `range` is in file bytes of the window; `file` turns rising offsets of `bytes` into those.
@@ -145,7 +166,8 @@ impl<'a> Stream<'a> {
                 continue;
             }
             let line = lines.line(hit.at.0);
-            let column = hit.at.0 - memchr::memrchr(b'\n', &bytes[..hit.at.0]).map_or(0, |i| i + 1) + 1;
+            let begins = memchr::memrchr(b'\n', &bytes[..hit.at.0]);
+            let column = begins.map_or(self.column + hit.at.0 + 1, |at| hit.at.0 - at);
             let end = file(hit.at.1);
             let span = hit.decoded.is_none().then_some((self.base + start as u64, self.base + end as u64));
             let at = Location { line: self.line + line - 1, column: column as u64, span };
@@ -174,5 +196,54 @@ fn finding(hit: &Hit, bytes: &[u8], at: Location, beside: Option<String>, cx: &C
         inside: None,
         at,
         page: Arc::clone(&hit.page),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::fingerprint::Fingerprinter;
+    use crate::policy::Policy;
+    use crate::testing::{Home, fill};
+    use zeroize::Zeroizing;
+
+    /// Line and column of what is found in windows of this many fresh bytes.
+    fn places(text: &[u8], fresh: usize) -> Vec<(u64, u64)> {
+        let rules = "[[secret]]\nid = \"acme\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
+                     anchors = [\"acme_\"]\npattern = 'acme_[0-9a-z]{20}'\n";
+        let mut packs = crate::pack::Packs::default();
+        packs.add("own.toml", rules);
+        let (engine, _) = Engine::new(packs);
+        let (ids, policy) = (Fingerprinter::new(|| Zeroizing::new([7; 32])), Policy::default());
+        let cx = Cx { ids: &ids, facts: &Home::default(), policy: &policy };
+        let mut stream = engine.stream("a.txt", None);
+        let (mut found, mut start, mut end) = (Vec::new(), 0, 0);
+        while end < text.len() {
+            end = (end + fresh).min(text.len());
+            found.extend(stream.window(&text[start..end], end == text.len(), &cx));
+            start = end - Stream::keep(end - start);
+        }
+        found.iter().map(|f| (f.at.line, f.at.column)).collect()
+    }
+
+    #[test]
+    fn columns_count_from_the_beginning_of_a_line_that_windows_cut() {
+        let text = fill(&format!("first\n{}acme_{{{{lownum:20}}}} x", "word ".repeat(60_000)), "stream");
+        for fresh in [text.len(), 80_000, 100_002] {
+            assert_eq!(places(text.as_bytes(), fresh), [(2, 300_001)], "{fresh}");
+        }
+    }
+
+    #[test]
+    fn letters_of_utf16_with_the_byte_of_a_line_end_are_none() {
+        let text = fill(
+            &format!("\u{feff}{}\nacme_{{{{lownum:20}}}} x", "\u{10a}\u{a0a} ".repeat(40_000)),
+            "stream",
+        );
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for fresh in [wide.len(), 80_000] {
+            assert_eq!(places(&wide, fresh), [(2, 1)], "{fresh}");
+        }
     }
 }

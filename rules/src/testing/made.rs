@@ -264,22 +264,24 @@ fn words(rule: &SecretRule, bytes: &[u8], between: &[u8]) -> Option<(usize, usiz
     None
 }
 
-/// The text with the first match of the rule's pattern given a checksum that holds, or parts that read.
+/// Where the secret of an example is: the first match of the rule's pattern, or the value of its name.
+pub(super) fn secret(rule: &SecretRule, bytes: &[u8]) -> Option<(usize, usize)> {
+    if rule.is_named() {
+        return value(rule, bytes);
+    }
+    let compiled = rule.compiled()?;
+    let mut captures = compiled.regex.create_captures();
+    compiled.regex.search_captures(&Input::new(bytes), &mut captures);
+    captures.get_group(compiled.group).map(|span| (span.start, span.end))
+}
+
+/// The text with its secret given a checksum that holds, or parts that read.
 pub(super) fn mended(rule: &SecretRule, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     let Some(Mend::Proof(mend) | Mend::Shape(mend)) = rule.checksum.map(|c| c.mend) else { return bytes };
-    if rule.is_named() {
-        if let Some((start, end)) = value(rule, &bytes) {
-            let made = mend(&bytes[start..end]);
-            bytes.splice(start..end, made);
-        }
-    } else if let Some(compiled) = rule.compiled() {
-        let mut captures = compiled.regex.create_captures();
-        compiled.regex.search_captures(&Input::new(&bytes), &mut captures);
-        if let Some(span) = captures.get_group(compiled.group) {
-            let made = mend(&bytes[span.start..span.end]);
-            bytes.splice(span.start..span.end, made);
-        }
+    if let Some((start, end)) = secret(rule, &bytes) {
+        let made = mend(&bytes[start..end]);
+        bytes.splice(start..end, made);
     }
     bytes
 }

@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 const CHAIN: usize = 4096;
 /// Largest objects that may be made on the way to one.
 const STEPS: usize = 64;
+/// What reading any object costs, in bytes that could be made meanwhile.
+const BEGIN: usize = 512;
 /// Directories of objects that may borrow from each other.
 const BORROWED: usize = 8;
 
@@ -95,7 +97,8 @@ impl Store {
 
     /// Reads objects, remembering so many bytes of those that others are made of.
     pub(crate) fn reader(&self, memory: usize, largest: usize) -> Reader<'_> {
-        Reader { store: self, unpack: Unpack::new(), cache: Cache::new(memory), largest, work: 0 }
+        let (unpack, cache, broken) = (Unpack::new(), Cache::new(memory), HashMap::new());
+        Reader { store: self, unpack, cache, broken, largest, work: 0 }
     }
 }
 
@@ -122,6 +125,8 @@ pub(crate) struct Reader<'s> {
     store: &'s Store,
     unpack: Unpack,
     cache: Cache,
+    /// What could not be read: else everything that rests on it would be tried down to it.
+    broken: HashMap<(usize, u64), Broken>,
     largest: usize,
     work: usize,
 }
@@ -143,19 +148,38 @@ impl Reader<'_> {
     }
 
     /// The object at an offset of a pack.
-    pub(crate) fn packed(&mut self, pack: usize, mut at: u64) -> Result<(Kind, Bytes), Broken> {
-        let store = self.store;
+    pub(crate) fn packed(&mut self, pack: usize, at: u64) -> Result<(Kind, Bytes), Broken> {
         let mut chain = Vec::new();
+        let read = self.chained(pack, at, &mut chain);
+        if let Err(why) = read {
+            self.broken.extend(chain.iter().map(|(at, _)| ((pack, *at), why)));
+        }
+        read
+    }
+
+    /// As [`Reader::packed`]. `chain` is left with what can never be made.
+    fn chained(
+        &mut self,
+        pack: usize,
+        mut at: u64,
+        chain: &mut Vec<(u64, Zeroizing<Vec<u8>>)>,
+    ) -> Result<(Kind, Bytes), Broken> {
+        let store = self.store;
         let mut pending = 0;
         let (kind, mut bytes) = loop {
             if let Some(known) = self.cache.get((pack, at)) {
                 break known;
             }
+            if let Some(why) = self.broken.get(&(pack, at)) {
+                return Err(*why);
+            }
+            self.work += BEGIN;
             let head = store.packs[pack].head(at)?;
             if head.size > self.largest as u64 {
                 return Err(Broken::TooLarge);
             }
             let made = Zeroizing::new(store.packs[pack].inflate(&head, &mut self.unpack)?);
+            self.work += made.len();
             let base = match head.stands {
                 Stands::Whole(kind) => {
                     let bytes = Rc::new(made);
@@ -168,6 +192,8 @@ impl Reader<'_> {
             pending += made.len();
             chain.push((at, made));
             if chain.len() > CHAIN || pending > 4 * self.largest {
+                // Too much for this one; those on the way may be good.
+                chain.clear();
                 return Err(Broken::Damaged);
             }
             match base {
@@ -176,18 +202,23 @@ impl Reader<'_> {
                 Err(id) => break self.loose(&id)?,
             }
         };
-        self.work += pending + bytes.len();
         let mut steps = 0;
-        while let Some((at, delta)) = chain.pop() {
-            let (_, size, _) = delta::sizes(&delta).ok_or(Broken::Damaged)?;
+        while let Some((at, delta)) = chain.last() {
+            let at = *at;
+            let (_, size, _) = delta::sizes(delta).ok_or(Broken::Damaged)?;
             self.work += size.min(self.largest);
             steps += size.min(self.largest);
-            if size > self.largest || steps > STEPS * self.largest {
+            if size > self.largest {
                 return Err(Broken::TooLarge);
             }
-            let made = delta::apply(&bytes, &delta).ok_or(Broken::Damaged)?;
+            if steps > STEPS * self.largest {
+                chain.clear();
+                return Err(Broken::TooLarge);
+            }
+            let made = delta::apply(&bytes, delta).ok_or(Broken::Damaged)?;
             bytes = Rc::new(Zeroizing::new(made));
             self.cache.put((pack, at), kind, &bytes);
+            chain.pop();
         }
         Ok((kind, bytes))
     }

@@ -19,11 +19,16 @@ pub(crate) struct View {
 /// How deep encodings may nest.
 pub(crate) const DEPTH: usize = 3;
 
+/// Hands out what encoded stretches say.
+pub(crate) type Views = fn(&[u8], &mut dyn FnMut(View));
+
+/// Every decoder.
+pub(crate) const DECODERS: &[(&str, Views)] =
+    &[("base64", base64::views), ("escapes", escapes::views), ("wide", wide::views)];
+
 /// Every encoded stretch of `bytes`.
 pub(crate) fn views(bytes: &[u8], each: &mut dyn FnMut(View)) {
-    base64::views(bytes, each);
-    escapes::views(bytes, each);
-    wide::views(bytes, each);
+    DECODERS.iter().for_each(|(_, decoder)| decoder(bytes, each));
 }
 
 /// Whether bytes read as text: what decodes to something else was not encoded text.
