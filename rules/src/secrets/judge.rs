@@ -42,6 +42,14 @@ pub(crate) struct Known {
     pub(crate) prefixes: Vec<String>,
 }
 
+impl Known {
+    /// Whether a vendor's rules judge such a token or such a name.
+    fn tells(&self, secret: &[u8], name: &str) -> bool {
+        self.prefixes.iter().any(|p| secret.starts_with(p.as_bytes()))
+            || self.names.iter().any(|n| name.contains(n.as_str()))
+    }
+}
+
 /// Words after which a password (chosen by a person) rather than a token (made by a machine) follows.
 const PASSWORDS: &[&str] = &["pass", "pasw", "pswd", "pwd", "psw"];
 /// Last words of names that hold something about a secret, not the secret.
@@ -182,9 +190,7 @@ pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, known: &Kno
     let plain = setting == Setting::Text && !dressed(value, setting);
     let grade = if chosen {
         password(secret, setting)?
-    } else if known.prefixes.iter().any(|p| secret.starts_with(p.as_bytes())) {
-        return None;
-    } else if known.names.iter().any(|v| squeezed.contains(v.as_str())) {
+    } else if known.tells(secret, &squeezed) {
         return None;
     } else {
         token(secret, setting)?
