@@ -1,6 +1,8 @@
 //! What only looks like a secret: placeholders, examples, references, test vectors.
 
+use aho_corasick::AhoCorasick;
 use memchr::memmem;
+use std::sync::LazyLock;
 
 /// Words that no machine-made secret contains and every README does.
 const WORDS: &[&str] = &[
@@ -43,11 +45,14 @@ const WORDS: &[&str] = &[
     "fake",
 ];
 
+/// All of [`WORDS`] at once.
+static FOUND: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(WORDS).ok());
+
 /// Why a token is not a secret, judged by itself; `None` when it may be one.
 pub(crate) fn placeholder(secret: &[u8]) -> Option<&'static str> {
     let lower = secret.to_ascii_lowercase();
-    if let Some(word) = WORDS.iter().find(|w| memmem::find(&lower, w.as_bytes()).is_some()) {
-        return Some(word);
+    if let Some(found) = FOUND.as_ref().and_then(|words| words.find(&lower)) {
+        return WORDS.get(found.pattern().as_usize()).copied();
     }
     if distinct(secret) * 5 < secret.len().min(30) {
         return Some("too few different characters");

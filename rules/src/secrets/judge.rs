@@ -8,6 +8,8 @@ use crate::secrets::chosen;
 use crate::secrets::entropy::shannon;
 use crate::secrets::named::{Link, Value};
 use crate::secrets::words::{mean, wordy};
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
 
 /// What the file tells about an unquoted value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +21,9 @@ pub(crate) enum Setting {
     /// Source code and anything else: an unquoted word is a variable.
     Code,
 }
+
+/// All of [`HARMLESS`] at once.
+static HARMLESS_SET: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(HARMLESS).ok());
 
 /// Where the bytes stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,18 +188,19 @@ pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, known: &Kno
         .filter(|b| b.is_ascii_alphanumeric())
         .map(|b| char::from(b.to_ascii_lowercase()))
         .collect();
-    if HARMLESS.iter().any(|h| squeezed.contains(h)) || about(name) || !plausible(secret, value, setting) {
+    if HARMLESS_SET.as_ref().is_some_and(|set| set.is_match(&squeezed))
+        || about(name)
+        || !plausible(secret, value, setting)
+    {
         return None;
     }
     let chosen = PASSWORDS.iter().any(|p| squeezed.contains(p));
     let plain = setting == Setting::Text && !dressed(value, setting);
-    let grade = if chosen {
-        password(secret, setting)?
-    } else if known.tells(secret, &squeezed) {
+    let grade = if chosen { password(secret, setting)? } else { token(secret, setting)? };
+    // Last, because hundreds of names are compared.
+    if !chosen && known.tells(secret, &squeezed) {
         return None;
-    } else {
-        token(secret, setting)?
-    };
+    }
     match plain {
         true if (kinds(secret) < 3 && secret.len() < 24) || value.start > value.name_end + 4 => None,
         true => Some(Grade::Guessed),

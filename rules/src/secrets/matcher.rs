@@ -90,7 +90,9 @@ const TOTAL: usize = 8;
 const SLACK: usize = 256 << 10;
 /// What a failed try at one place costs at most where the expression does not look far: it mostly gives up after a few
 /// bytes.
-const TRY: usize = 256;
+const TRY: usize = 512;
+/// What a look at a value costs at least.
+const LOOK: usize = 64;
 
 /// One search, with what it may still spend.
 struct Search<'s, 'p> {
@@ -177,7 +179,7 @@ impl<'s> Search<'s, '_> {
     fn token(&mut self, index: usize, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
         let rule = &self.set.rules[index];
         // Most candidates of a short anchor stand in the middle of a word: no regex for those.
-        if (rule.spec.before == 0 && !left_edge(bytes, start)) || !self.may(index) {
+        if (rule.spec.before == 0 && !left_edge(bytes, start)) || monotonous(bytes, end) || !self.may(index) {
             return;
         }
         let Some(compiled) = rule.compiled() else { return };
@@ -228,7 +230,7 @@ impl<'s> Search<'s, '_> {
         if end - value.start > compiled.reach || !self.may(index) {
             return;
         }
-        self.spend(index, end - value.start);
+        self.spend(index, (end - value.start).max(LOOK));
         let input = Input::new(&bytes[value.start..end]).anchored(Anchored::Yes);
         if compiled.regex.search_half(&input).is_none_or(|m| m.offset() != end - value.start) {
             return;
@@ -343,6 +345,11 @@ fn begins_word(bytes: &[u8], at: usize) -> bool {
     before.is_none_or(|b| {
         !b.is_ascii_alphabetic() || (b.is_ascii_lowercase() && bytes[at].is_ascii_uppercase())
     })
+}
+
+/// Whether one byte is all that follows: padding, a line, a picture; no secret goes on like that.
+fn monotonous(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at..at + 12).is_some_and(|next| next.iter().all(|b| *b == next[0]))
 }
 
 /// Whether a token may begin at `at`: not in the middle of a word, unless the word is an escape sequence.
