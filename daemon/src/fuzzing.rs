@@ -11,7 +11,7 @@ use flate2::{Compression, write::ZlibEncoder};
 use lapwing_rules::testing::fuzzing::Target;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Every target of this crate. What must be a file is written to `dir`, by one thread at a time.
 #[must_use]
@@ -282,6 +282,10 @@ fn raw(dir: &Path, data: &[u8]) {
     objects(dir, &(index.to_vec(), pack.to_vec()));
 }
 
+fn repository(dir: &Path) -> Repository {
+    Repository { dir: dir.to_owned(), tree: None, hash: 20, shallow: false, partial: false }
+}
+
 /// Reads every object of a repository with this pack, and a loose object whose file is the pack.
 fn objects(dir: &Path, (index, pack): &(Vec<u8>, Vec<u8>)) {
     let (packs, loose) = (dir.join("objects/pack"), dir.join("objects/00"));
@@ -289,8 +293,7 @@ fn objects(dir: &Path, (index, pack): &(Vec<u8>, Vec<u8>)) {
     write(&packs.join("pack-a.idx"), index);
     write(&packs.join("pack-a.pack"), pack);
     write(&loose.join("1".repeat(38)), pack);
-    let repository =
-        Repository { dir: PathBuf::from(dir), tree: None, hash: 20, shallow: false, partial: false };
+    let repository = repository(dir);
     let store = Store::open(&repository, dir);
     let mut reader = store.reader(1 << 20, LARGEST);
     for (n, pack) in store.packs.iter().enumerate() {
@@ -361,8 +364,7 @@ mod tests {
         (1..0x7d).for_each(|base| ops.extend([4, base, 4, 2, 2, 0x90, 2]));
         let dir = tempfile::tempdir().unwrap();
         objects(dir.path(), &pack(&ops));
-        let repository =
-            Repository { dir: dir.path().to_owned(), tree: None, hash: 20, shallow: false, partial: false };
+        let repository = repository(dir.path());
         let store = Store::open(&repository, dir.path());
         let (mut reader, pack) = (store.reader(1 << 20, LARGEST), &store.packs[0]);
         let good = (0..pack.len()).rev().filter(|n| reader.packed(0, pack.offset(*n)).is_ok()).count();
@@ -371,18 +373,26 @@ mod tests {
         assert!(reader.work() < 0x7e * 600);
     }
 
+    /// Two that rest on each other, and others upon them.
+    #[test]
+    fn a_ring_is_followed_once() {
+        let mut ops = b"\x05\x01\x04\x02\x02\x90\x02\x05\0\x04\x02\x02\x90\x02".to_vec();
+        (1..0x7d).for_each(|base| ops.extend([4, base, 4, 2, 2, 0x90, 2]));
+        let dir = tempfile::tempdir().unwrap();
+        objects(dir.path(), &pack(&ops));
+        let store = Store::open(&repository(dir.path()), dir.path());
+        let (mut reader, pack) = (store.reader(1 << 20, LARGEST), &store.packs[0]);
+        assert!((0..pack.len()).all(|n| reader.packed(0, pack.offset(n)).is_err()));
+        // One looked as deep as may be.
+        assert!(reader.work() < 5000 * 600);
+    }
+
     #[test]
     fn packs_that_are_made_can_be_read() {
         let dir = tempfile::tempdir().unwrap();
         for ops in OPERATIONS {
             objects(dir.path(), &pack(ops));
-            let repository = Repository {
-                dir: dir.path().to_owned(),
-                tree: None,
-                hash: 20,
-                shallow: false,
-                partial: false,
-            };
+            let repository = repository(dir.path());
             let store = Store::open(&repository, dir.path());
             let (mut reader, pack) = (store.reader(1 << 20, LARGEST), &store.packs[0]);
             let good = (0..pack.len()).filter(|n| reader.packed(0, pack.offset(*n)).is_ok()).count();

@@ -4,7 +4,7 @@ use super::super::files;
 use super::Repository;
 use super::delta;
 use super::pack::{self, Broken, Kind, Pack, Stands, Unpack, open};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -192,8 +192,11 @@ impl Reader<'_> {
             pending += made.len();
             chain.push((at, made));
             if chain.len() > CHAIN || pending > 4 * self.largest {
-                // Too much for this one; those on the way may be good.
-                chain.clear();
+                // Too much for this one; those on the way may be good, but not those of a ring.
+                let mut met = HashSet::new();
+                if chain.iter().all(|(at, _)| met.insert(*at)) {
+                    chain.clear();
+                }
                 return Err(Broken::Damaged);
             }
             match base {
