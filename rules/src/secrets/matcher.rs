@@ -90,7 +90,7 @@ const TOTAL: usize = 8;
 const SLACK: usize = 256 << 10;
 /// What a failed try at one place costs at most where the expression does not look far: it mostly gives up after a few
 /// bytes.
-const TRY: usize = 512;
+const TRY: usize = 128;
 /// What a look at a value costs at least.
 const LOOK: usize = 64;
 
@@ -192,7 +192,10 @@ impl<'s> Search<'s, '_> {
         let looked = match half {
             Some(end) => end.offset() - from,
             None if anchored.is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
-            None => to - from,
+            // What looks far is about commands, and gives up at the end of the line.
+            None => memchr::memchr(b'\n', &bytes[start..to])
+                .map_or(to - from, |line| line + start - from)
+                .max(TRY),
         };
         self.spend(index, looked);
         if half.is_none() {

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn words_may_stand_on_one_line_or_many() {
-        let text = "machine a.example login me password #pw1\n# password no\nmachine b.example\n  login you\n  password \"p w\"\ndefault login anonymous password x@y\n";
+        let text = "machine a.example login me password #pw1\n# password no\nmachine b.example\n  login you\n  password \"p w\"\ndefault login anonymous password x@y\n"; // lapwing:ignore
         assert_eq!(
             found(text),
             [
