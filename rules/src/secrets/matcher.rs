@@ -192,10 +192,11 @@ impl<'s> Search<'s, '_> {
         let looked = match half {
             Some(end) => end.offset() - from,
             None if anchored.is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
-            // What looks far is about commands, and gives up at the end of the line.
-            None => memchr::memchr(b'\n', &bytes[start..to])
+            // A password in a command gives up at the end of the line; a key block does not.
+            None if rule.spec.chosen => memchr::memchr(b'\n', &bytes[start..to])
                 .map_or(to - from, |line| line + start - from)
-                .max(TRY),
+                .max(LOOK),
+            None => to - from,
         };
         self.spend(index, looked);
         if half.is_none() {
