@@ -33,6 +33,7 @@ pub mod engine;
 pub mod facts;
 pub mod finding;
 pub mod fingerprint;
+pub mod fix;
 pub mod ignore;
 mod import;
 mod keys;

@@ -1,0 +1,1 @@
+//! The agent's object on the session bus.

@@ -1,0 +1,1 @@
+//! What the agent gives up before it looks at anything.

@@ -1,0 +1,1 @@
+//! The edge to inotify: paths in, file events out, and typed problems instead of silence.

@@ -1,0 +1,125 @@
+//! A fix as data: what it would change, how safe that is, and what it leaves to people. Nothing here is applied.
+
+use crate::fingerprint::FindingId;
+use crate::rule::Safety;
+use crate::secret::Secret;
+
+/// What would mend one finding.
+pub struct Plan {
+    /// The finding.
+    pub finding: FindingId,
+    /// Its rule.
+    pub rule: String,
+    /// How it may be applied: `Safe` with `--yes`, `Review` after a look at the change, `Manual` not by a machine.
+    pub safety: Safety,
+    /// What will change, one line.
+    pub summary: String,
+    /// In order. None for a plan that only advises.
+    pub steps: Vec<Step>,
+    /// What the plan leaves as it is and a reader might expect it to change, one line each.
+    pub left: Vec<String>,
+    /// What a person must do besides (rotate, sign in again).
+    pub advice: String,
+    /// Where to revoke or rotate the credential.
+    pub revoke: Option<String>,
+    /// It deletes, moves or invalidates a credential: refused while an indicator of compromise is open.
+    pub credential: bool,
+}
+
+/// One step of a plan. Paths are `~/…` in the home, else absolute.
+pub enum Step {
+    /// Replaces bytes of a file. The file must still have this digest when the step is applied.
+    Edit {
+        /// The file.
+        path: String,
+        /// SHA-256 of the bytes that the edits are for.
+        guard: [u8; 32],
+        /// In order of place, not overlapping.
+        edits: Vec<Edit>,
+    },
+    /// Creates a file that is not there yet, or appends to one that is.
+    Append {
+        /// The file.
+        path: String,
+        /// What is added, with its own line ends.
+        text: String,
+    },
+    /// Changes the permission bits of a file or directory.
+    Mode {
+        /// The file or directory.
+        path: String,
+        /// The twelve permission bits it gets.
+        mode: u32,
+    },
+    /// Moves a file into the quarantine: never deleted.
+    Quarantine {
+        /// The file.
+        path: String,
+    },
+    /// Removes a file whose content is kept elsewhere by an earlier step of the same plan.
+    Remove {
+        /// The file.
+        path: String,
+        /// SHA-256 of its bytes.
+        guard: [u8; 32],
+    },
+    /// Stores a credential in the keyring and reads it back, before any later step touches a file.
+    Keep {
+        /// Where it goes.
+        store: Store,
+        /// The credential.
+        secret: Secret,
+    },
+    /// Redacts a value in the cells of a SQLite history.
+    Cells {
+        /// The database.
+        path: String,
+        /// What is replaced.
+        secret: Secret,
+    },
+    /// Stops and disables a unit of the user's service manager.
+    StopUnit {
+        /// For example `gh-token-monitor.service`.
+        unit: String,
+    },
+    /// A program that the user answers in the terminal, for example `ssh-keygen -p`.
+    Guide {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Why, one line.
+        why: String,
+    },
+}
+
+/// A replacement of bytes.
+pub struct Edit {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// What stands there afterwards.
+    pub with: Vec<u8>,
+    /// What is taken out is a secret: shown masked, and never kept for an undo.
+    pub secret: bool,
+}
+
+/// Where a credential goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Store {
+    /// `git credential approve` with the libsecret helper.
+    Git {
+        /// `https`.
+        protocol: String,
+        /// Host, with a port where there is one.
+        host: String,
+        /// Path on the host, where git keeps them apart.
+        path: Option<String>,
+        /// User name.
+        username: String,
+    },
+    /// The Secret Service: what `lapwing secret get NAME` looks up.
+    Keyring {
+        /// The name it gets.
+        name: String,
+    },
+}
