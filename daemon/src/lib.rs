@@ -23,9 +23,11 @@ mod power;
 pub mod progress;
 pub mod record;
 mod sandbox;
+mod setup;
 mod sweep;
 mod text;
 #[doc(hidden)]
 pub mod unpack;
 mod watch;
 mod watchplan;
+mod whole;

@@ -2,6 +2,7 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod archive;
+mod changed;
 mod database;
 mod file;
 pub(crate) mod git;
@@ -16,7 +17,7 @@ mod walk;
 use crate::home::Home;
 use crate::ledger::{Batch, Index, Seen};
 use crate::machine::facts::Machine;
-use crate::machine::files;
+use crate::machine::files::{self, Buffer};
 use crate::progress::Watch;
 use crate::record::Reason;
 use file::Outcome;
@@ -52,6 +53,19 @@ pub(crate) struct Scope<'a> {
     /// With whether any of it is not a secret.
     pub(crate) remembered: HashMap<String, bool>,
     pub(crate) jobs: usize,
+    /// Tell of directories too: see [`Land`].
+    pub(crate) survey: bool,
+}
+
+/// What a pass has met, for who watches it from now on.
+#[derive(Default)]
+pub(crate) struct Land {
+    /// Directories that were looked into, when that was asked for.
+    pub(crate) dirs: Vec<PathBuf>,
+    /// The `.git` of repositories.
+    pub(crate) repositories: Vec<PathBuf>,
+    /// A file, and another that must be looked at when it changes: one that includes it, or a place that is a link to it.
+    pub(crate) also: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Most paths listed for one reason.
@@ -75,6 +89,7 @@ pub(crate) struct Done {
     pub(crate) ignores: Vec<IgnoreFile>,
     /// Repositories whose history is to be examined.
     pub(crate) repositories: Vec<git::Met>,
+    pub(crate) land: Land,
     /// Things worth telling that are no gap.
     pub(crate) notes: Vec<String>,
     pub(crate) silenced: u64,
@@ -90,6 +105,14 @@ impl Scope<'_> {
 
     fn stopped(&self) -> bool {
         self.watch.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Land {
+    fn add(&mut self, other: Land) {
+        self.dirs.extend(other.dirs);
+        self.repositories.extend(other.repositories);
+        self.also.extend(other.also);
     }
 }
 
@@ -133,6 +156,7 @@ impl Done {
         }
         self.ignores.extend(other.ignores);
         self.repositories.extend(other.repositories);
+        self.land.add(other.land);
         self.notes.extend(other.notes);
         self.silenced += other.silenced;
         self.files += other.files;
@@ -163,6 +187,18 @@ pub(crate) fn walk(
     each: impl FnMut(Done),
 ) {
     walk::run(scope, root, walk::Dir::top(shown, tilde), dealt, indexes, each);
+}
+
+/// Whether a walk of the home does not come to a path: it is in a directory that is left out, or is one.
+pub(crate) fn left_out(scope: &Scope<'_>, path: &Path) -> bool {
+    path.ancestors().any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
+}
+
+/// Examines one path of the home because something has happened to it.
+pub(crate) fn changed(scope: &Scope<'_>, path: &Path, buffer: &mut Buffer) -> Done {
+    let mut done = Done::default();
+    changed::examine(scope, path, buffer, &mut done);
+    done
 }
 
 /// Examines standard input under this name.

@@ -75,7 +75,7 @@ fn skipped(scope: &Scope<'_>, path: &Path) -> bool {
     path.ancestors().skip(1).any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
 }
 
-fn one(
+pub(super) fn one(
     scope: &Scope<'_>,
     place: &Place,
     path: &Path,
@@ -111,6 +111,9 @@ fn one(
         Ok(fd) => {
             let file = File { fd: &fd, stat: &stat, path: &real, shown, place: Some(place) };
             let outcome = file::examine(scope, &file, buffer, done);
+            if real != path {
+                done.land.also.push((real.clone(), path.to_owned()));
+            }
             if !matches!(outcome, Outcome::Incomplete) {
                 dealt.insert(path.to_owned());
                 dealt.insert(real);
