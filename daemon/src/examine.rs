@@ -33,8 +33,8 @@ pub struct Request {
     pub baseline: Option<Baseline>,
     /// What standard input (`-` among the paths of [`scan`]) is called.
     pub stdin: Option<PathBuf>,
-    /// Tell which directories were met, for the agent that watches them.
-    pub survey: bool,
+    /// For the agent: tell which directories were met, to be watched, and ask nothing of the user.
+    pub agent: bool,
 }
 
 /// Why nothing at all could be examined or answered.

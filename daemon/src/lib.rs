@@ -1,5 +1,6 @@
 //! Reads the machine and remembers what was found. Writes only its own state, never a user's file.
 
+mod agent;
 pub mod baseline;
 mod bus;
 pub mod client;
@@ -16,13 +17,16 @@ pub mod home;
 mod key;
 mod ledger;
 mod log;
+mod looker;
 mod machine;
 mod memory;
 mod notice;
+mod pool;
 mod power;
 pub mod progress;
 pub mod record;
 mod sandbox;
+mod schedule;
 mod setup;
 mod sweep;
 mod text;
@@ -31,3 +35,4 @@ pub mod unpack;
 mod watch;
 mod watchplan;
 mod whole;
+mod world;

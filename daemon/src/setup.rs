@@ -70,7 +70,8 @@ impl Setup {
         let (engine, errors) = engine(config);
         let trouble = Trouble::default();
         let (state, shared) = (request.home.state().to_owned(), Arc::clone(&trouble));
-        let ids = Fingerprinter::new(move || key::fetch(&state, &shared))
+        let ask = !request.agent;
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared, ask))
             .marking(request.baseline.as_ref().map(|b| b.salt));
         Setup { engine, errors, ids, trouble, machine: Machine::new(&request.home) }
     }
@@ -98,7 +99,7 @@ impl Setup {
             all: request.all,
             remembered,
             jobs: request.jobs,
-            survey: request.survey,
+            survey: request.agent,
         }
     }
 

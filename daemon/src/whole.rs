@@ -18,6 +18,8 @@ pub(crate) struct Pass {
     pub(crate) document: Document,
     /// What it has met, for who watches it from now on.
     pub(crate) land: Land,
+    /// Ignore files, as people call them.
+    pub(crate) ignores: Vec<String>,
 }
 
 /// Files between two writes to the ledger.
@@ -69,7 +71,8 @@ pub(crate) fn home(setup: &Setup, request: &Request, config: &Config, watch: &Wa
     let lives = memory.close(whole, &mut total, &setup.trouble);
     let seen = memory.result(&total, whole);
     let land = std::mem::take(&mut total.land);
-    Ok(Pass { document: setup.document(&seen, &lives, total, request, begun), land })
+    let ignores = total.ignores.iter().map(|file| file.path.clone()).collect();
+    Ok(Pass { document: setup.document(&seen, &lives, total, request, begun), land, ignores })
 }
 
 /// Examines what is below one directory of a home, and remembers what was found.
@@ -114,7 +117,8 @@ pub(crate) fn below(
     let whole = !total.missed.contains_key(&Reason::Interrupted);
     let lives = memory.close(whole, &mut total, &setup.trouble);
     let land = std::mem::take(&mut total.land);
-    Ok(Pass { document: setup.document(&[], &lives, total, request, begun), land })
+    let ignores = total.ignores.iter().map(|file| file.path.clone()).collect();
+    Ok(Pass { document: setup.document(&[], &lives, total, request, begun), land, ignores })
 }
 
 /// Whether a path is this directory or below it, as people call them.

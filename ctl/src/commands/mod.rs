@@ -145,7 +145,7 @@ impl Session {
             today: dates::today(),
             baseline: self.baseline.clone(),
             stdin: self.stdin.clone(),
-            survey: false,
+            agent: false,
         })
     }
 

@@ -169,9 +169,17 @@ impl Done {
 pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     let mut done = Done::default();
     let report = scope.engine.scan_home(&scope.cx());
-    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
-    done.file(scope, ENVIRONMENT, seen);
-    processes::sweep(scope, &mut done);
+    let mut seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
+    if scope.survey {
+        // The agent's environment is not that of the user's shells, and it may not look into other programs: what
+        // `doctor` has found in either stays.
+        seen.retain(|s| s.path != ENVIRONMENT);
+        done.batch.more.push((ENVIRONMENT.to_owned(), seen));
+        done.kept.extend([ENVIRONMENT, processes::PROCESSES, processes::SERVICES].map(str::to_owned));
+    } else {
+        done.file(scope, ENVIRONMENT, seen);
+        processes::sweep(scope, &mut done);
+    }
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
 }
@@ -192,6 +200,11 @@ pub(crate) fn walk(
 /// Whether a walk of the home does not come to a path: it is in a directory that is left out, or is one.
 pub(crate) fn left_out(scope: &Scope<'_>, path: &Path) -> bool {
     path.ancestors().any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
+}
+
+/// Reads an ignore file, if it is there.
+pub(crate) fn ignore_file(path: &Path, shown: &str) -> Option<IgnoreFile> {
+    walk::ignore_file(path, shown)
 }
 
 /// Examines one path of the home because something has happened to it.
