@@ -99,7 +99,7 @@ pub(crate) enum Pass {
 }
 
 /// How well the home is watched.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default)]
 pub(crate) struct Watching {
     /// Directories in which changes are noticed at once.
     pub(crate) watched: u32,
@@ -124,6 +124,24 @@ pub(crate) enum Source {
     Home,
     Memory,
     Processor,
+}
+
+impl Source {
+    /// What it is called.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Source::Config => "configuration",
+            Source::Rules => "rules",
+            Source::Ledger => "ledger",
+            Source::Key => "key of ids",
+            Source::Watches => "watches",
+            Source::Bus => "session bus",
+            Source::Desktop => "notifications",
+            Source::Home => "home",
+            Source::Memory => "memory",
+            Source::Processor => "processor",
+        }
+    }
 }
 
 /// What is to be done.

@@ -9,6 +9,7 @@ pub mod config;
 mod desktop;
 mod document;
 mod event;
+mod eyes;
 pub mod examine;
 #[doc(hidden)]
 #[cfg(any(test, feature = "fuzzing"))]
@@ -28,6 +29,8 @@ pub mod record;
 mod sandbox;
 mod schedule;
 mod setup;
+mod shell;
+pub mod start;
 mod sweep;
 mod text;
 #[doc(hidden)]

@@ -66,13 +66,14 @@ impl Looker {
     /// Takes over what a sweep of the home has met: ignore files by the name that people call them.
     pub(crate) fn swept(&mut self, home: &Home, also: Vec<(PathBuf, PathBuf)>, ignores: &[String]) {
         self.also.clear();
-        self.learn(also);
+        self.learn(home, also);
         let read = |shown: &String| sweep::ignore_file(&home.path(shown), shown);
         self.ignores = ignores.iter().filter_map(read).collect();
     }
 
-    fn learn(&mut self, also: Vec<(PathBuf, PathBuf)>) {
+    fn learn(&mut self, home: &Home, also: Vec<(PathBuf, PathBuf)>) {
         for (file, other) in also {
+            let file = home.called(&file);
             if self.also.len() < ALSO || self.also.contains_key(&file) {
                 self.also.entry(file).or_default().insert(other);
             }
@@ -116,7 +117,7 @@ impl Looker {
             ledger.commit(&done.batch, now).and_then(|()| ledger.settle(now)).map_err(ledger_trouble)?;
             looked.seen = looks.iter().map(|look| world.request.home.shown(path_of(look))).collect();
             looked.gaps = gaps(&mut done);
-            self.learn(std::mem::take(&mut done.land.also));
+            self.learn(&world.request.home, std::mem::take(&mut done.land.also));
         }
         self.tell(world, looked).map_err(ledger_trouble)
     }
@@ -145,9 +146,9 @@ impl Looker {
     }
 
     fn examine(&mut self, world: &World, looks: &[Look], watch: &Watch) -> Result<Done, LedgerError> {
-        let paths = self.paths(looks);
-        let Some(ledger) = &self.ledger else { return Ok(Done::default()) };
         let home = &world.request.home;
+        let paths = self.paths(home, looks);
+        let Some(ledger) = &self.ledger else { return Ok(Done::default()) };
         let mut remembered = HashMap::new();
         for path in &paths {
             remembered.extend(ledger.remembered(&home.shown(path))?);
@@ -166,14 +167,13 @@ impl Looker {
     }
 
     /// What to look at: what has changed first, then what depends on it, so that this has the last word.
-    fn paths(&self, looks: &[Look]) -> Vec<PathBuf> {
-        let first: Vec<&Path> = looks.iter().map(path_of).collect();
-        let known: HashSet<&Path> = first.iter().copied().collect();
-        let after = first.iter().filter_map(|path| self.also.get(*path)).flatten();
-        let after: HashSet<&PathBuf> = after.filter(|path| !known.contains(path.as_path())).collect();
+    fn paths(&self, home: &Home, looks: &[Look]) -> Vec<PathBuf> {
+        let known: HashSet<PathBuf> = looks.iter().map(|look| home.called(path_of(look))).collect();
+        let after = known.iter().filter_map(|path| self.also.get(path)).flatten();
+        let after: HashSet<&PathBuf> = after.filter(|path| !known.contains(*path)).collect();
         // What went away is looked at last: what was moved is there before it is gone, and is the same finding.
         let (gone, there): (Vec<&Look>, Vec<&Look>) = looks.iter().partition(|l| matches!(l, Look::Gone(_)));
-        let there = there.into_iter().chain(gone).map(|look| path_of(look).to_owned());
+        let there = there.into_iter().chain(gone).map(|look| home.called(path_of(look)));
         there.chain(after.into_iter().cloned()).collect()
     }
 

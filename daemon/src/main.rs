@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lapwing_agent::run()
+    lapwing_agent::start::run(std::env::args_os().skip(1))
 }

@@ -6,12 +6,12 @@
 //! | `look` | single files | somebody waits for the news |
 //! | `pass` | sweeps | takes minutes, at the lowest priority |
 //! | `answer` | what is asked on the bus, reloads | must not wait for either |
-//! | `watch` | sets watches | thousands of system calls |
+//! | `watch` | sets watches (`eyes.rs`) | thousands of system calls |
 
 use crate::bus::Call;
 use crate::client::{Refusal, Swept};
 use crate::coalesce::Look;
-use crate::event::{Event, Failure, Outcome, Pass, Passed, Watching};
+use crate::event::{Event, Failure, Outcome, Pass, Passed};
 use crate::examine;
 use crate::home::Home;
 use crate::ledger::Cursor;
@@ -213,7 +213,7 @@ fn make(world: &World, pass: &Pass, watch: &Watch) -> (Result<Outcome, Failure>,
     let World { config, request, setup, .. } = world;
     let made = match pass {
         Pass::Home => whole::home(setup, request, config, watch),
-        Pass::Below(dir) => whole::below(setup, request, config, watch, dir),
+        Pass::Below(dir) => whole::below(setup, request, config, watch, &request.home.called(dir)),
     };
     let made = match made {
         Ok(made) => made,

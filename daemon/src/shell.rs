@@ -57,8 +57,6 @@ pub(crate) struct Shell {
     ended: Option<End>,
     /// The time of the last look at our own use: see [`carry`].
     used: (Moment, Duration),
-    /// What the last sweep has opened and resolved.
-    counted: (u64, u64),
     started: bool,
 }
 
@@ -110,7 +108,6 @@ pub(crate) async fn run(home: Home, world: World, log: log::Log, sandbox: String
         log,
         ended: None,
         used: (now(), carry::cpu()),
-        counted: (0, 0),
         started: false,
     };
     shell.begin().await;
@@ -131,7 +128,7 @@ fn policy(home: &Home, world: &World) -> Policy {
     let mut seed = [0; 1];
     let _ = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
     Policy {
-        coalesce: coalesce::Policy::new(home.root().to_owned()),
+        coalesce: coalesce::Policy::new(home.canonical().to_owned()),
         schedule: schedule::Policy { every: hours, ..schedule::Policy::default() },
         notice: carry::notices(agent),
         jitter: f64::from(seed[0]) / 255.0,

@@ -73,6 +73,10 @@ pub(crate) struct Agent {
     problems: BTreeMap<Source, String>,
     totals: Totals,
     last: Option<Swept>,
+    /// A sweep that has ended, until it is known what it has opened and resolved.
+    ending: Option<Swept>,
+    /// How many findings have opened and were resolved since the last sweep began.
+    turns: (u64, u64),
     coverage: Vec<Gap>,
     late: BTreeMap<String, (Reason, Option<String>)>,
     watching: Option<Watching>,
@@ -119,6 +123,8 @@ impl Agent {
             problems: BTreeMap::new(),
             totals: Totals::default(),
             last: None,
+            ending: None,
+            turns: (0, 0),
             coverage: Vec::new(),
             late: BTreeMap::new(),
             watching: None,
@@ -268,6 +274,7 @@ impl Agent {
                 self.load = Load::Unknown;
                 if self.schedule.due(now, Strain { busy, ..self.strain }) {
                     self.pass = Some(Pass::Home);
+                    self.turns = (0, 0);
                     effects.push(Effect::Pass(Pass::Home));
                 }
             }
@@ -312,26 +319,41 @@ impl Agent {
                 self.late.insert(path, (reason, why));
             }
         }
-        let mut settled = Vec::new();
-        for News { turn, record } in &looked.news {
-            match turn {
-                Turn::Opened => self.notices.opened(record, now),
-                Turn::Resolved => {
-                    self.notices.settled(&record.id);
-                    settled.push(record.id.clone());
-                }
-            }
-        }
+        let settled = self.take_in(&looked.news, now);
         if !settled.is_empty() {
             effects.push(Effect::Withdraw(settled));
         }
         if !looked.news.is_empty() {
             effects.push(Effect::Tell(looked.news, looked.cursor));
         }
-        if self.first && self.last.is_some() {
-            self.first = false;
-            self.notices.first_sweep_ended();
+        if let Some(swept) = self.ending.take() {
+            let (opened, resolved) = self.turns;
+            let swept = Swept { opened, resolved, ..swept };
+            self.last = Some(swept.clone());
+            effects.push(Effect::Swept(swept));
+            if std::mem::take(&mut self.first) {
+                self.notices.first_sweep_ended();
+            }
         }
+    }
+
+    /// Counts news and has them told. Returns the findings that need not be told of any more.
+    fn take_in(&mut self, news: &[News], now: Moment) -> Vec<String> {
+        let mut settled = Vec::new();
+        for News { turn, record } in news {
+            match turn {
+                Turn::Opened => {
+                    self.turns.0 += 1;
+                    self.notices.opened(record, now);
+                }
+                Turn::Resolved => {
+                    self.turns.1 += 1;
+                    self.notices.settled(&record.id);
+                    settled.push(record.id.clone());
+                }
+            }
+        }
+        settled
     }
 
     /// What was found was remembered: whatever was in the way is gone.
@@ -394,8 +416,7 @@ impl Agent {
                 self.schedule.done(now);
                 self.late.clear();
                 self.coverage = outcome.coverage;
-                self.last = Some(outcome.swept.clone());
-                effects.push(Effect::Swept(outcome.swept));
+                self.ending = Some(outcome.swept);
                 effects.push(Effect::Plan);
             }
             Pass::Below(dir) if outcome.stopped => self.want_below(dir, now),

@@ -2,7 +2,7 @@
 
 use super::Agent;
 use crate::client::{Doing, Status};
-use crate::event::{Pass, Source};
+use crate::event::Pass;
 use crate::record::Gap;
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ impl Agent {
         status.ignored = self.totals.ignored;
         (status.watched, status.unwatched) =
             self.watching.as_ref().map_or((0, 0), |w| (w.watched, w.unwatched));
-        status.problems = self.problems.iter().map(|(source, why)| line(*source, why)).collect();
+        status.problems = self.problems.iter().map(|(source, why)| format!("{}: {why}", source.word())).collect();
     }
 
     /// Until when it looks away; `Some(None)` is until it is told to go on.
@@ -55,21 +55,4 @@ impl Agent {
         gaps.extend(late.into_values());
         gaps
     }
-}
-
-/// A problem with what it is about.
-fn line(source: Source, why: &str) -> String {
-    let about = match source {
-        Source::Config => "configuration",
-        Source::Rules => "rules",
-        Source::Ledger => "ledger",
-        Source::Key => "key of ids",
-        Source::Watches => "watches",
-        Source::Bus => "session bus",
-        Source::Desktop => "notifications",
-        Source::Home => "home",
-        Source::Memory => "memory",
-        Source::Processor => "processor",
-    };
-    format!("{about}: {why}")
 }

@@ -90,6 +90,8 @@ impl Shell {
             }
             Report::Passed(passed, ground) => {
                 if let (Pass::Home, Some(ground)) = (&passed.pass, ground) {
+                    let gaps = passed.result.iter().flat_map(|outcome| &outcome.coverage);
+                    gaps.filter(|gap| !gap.policy).for_each(log::gap);
                     self.land = ground.land;
                     let also = std::mem::take(&mut self.land.also);
                     self.pool.swept(&self.home, also, ground.ignores);
@@ -114,26 +116,43 @@ impl Shell {
     /// Hands over what has happened in the file system since the last time.
     pub(super) async fn drain(&mut self) {
         for event in self.inbox.drain() {
-            match self.place(&event) {
-                Some(Place::Ours) => {}
-                Some(Place::Ledger) => self.take(Event::Ledger).await,
-                None => {
-                    let class = self.class(&event);
-                    for effect in self.agent.handle(Event::File(event, class), now()) {
-                        self.carry(effect).await;
-                    }
-                }
+            match self.ours(&event) {
+                Some(Ours::Other) => {}
+                Some(Ours::Ledger) => self.take(Event::Ledger).await,
+                None => self.file(event).await,
             }
         }
         self.publish();
     }
 
+    async fn file(&mut self, event: FileEvent) {
+        match &event {
+            FileEvent::Gone(path) => self.eyes.gone(path),
+            FileEvent::Lost(None) => self.eyes.renew(),
+            FileEvent::Changed(path) => {
+                // A place that is a link to it is what people know.
+                if let Some(place) = self.eyes.place_of(path) {
+                    self.happened(FileEvent::Changed(place)).await;
+                }
+            }
+            FileEvent::NewDir(_) | FileEvent::Lost(Some(_)) => {}
+        }
+        self.happened(event).await;
+    }
+
+    async fn happened(&mut self, event: FileEvent) {
+        let class = self.class(&event);
+        for effect in self.agent.handle(Event::File(event, class), now()) {
+            self.carry(effect).await;
+        }
+    }
+
     /// Whether something has happened in what we write ourselves.
-    fn place(&self, event: &FileEvent) -> Option<Place> {
-        let path = path(event)?;
+    fn ours(&self, event: &FileEvent) -> Option<Ours> {
+        let path = self.home.called(path(event)?);
         let below = path.strip_prefix(self.home.state()).ok()?;
         let name = below.as_os_str().as_encoded_bytes();
-        Some(if name.starts_with(b"ledger.db") { Place::Ledger } else { Place::Ours })
+        Some(if name.starts_with(b"ledger.db") { Ours::Ledger } else { Ours::Other })
     }
 
     fn class(&self, event: &FileEvent) -> Class {
@@ -145,14 +164,8 @@ impl Shell {
     async fn tell(&mut self, news: &[News], cursor: Cursor) {
         for News { turn, record } in news {
             match turn {
-                Turn::Opened => {
-                    self.counted.0 += 1;
-                    log::opened(record);
-                }
-                Turn::Resolved => {
-                    self.counted.1 += 1;
-                    log::resolved(record);
-                }
+                Turn::Opened => log::opened(record),
+                Turn::Resolved => log::resolved(record),
             }
             match (&self.outside.bus, turn) {
                 (Some(bus), Turn::Opened) => bus.opened(record).await,
@@ -164,7 +177,7 @@ impl Shell {
     }
 
     async fn swept(&mut self, swept: Swept) {
-        log::swept(&swept);
+        log::swept(&swept, &self.status.borrow().findings);
         if let Some(bus) = &self.outside.bus {
             bus.sweep_done(&swept).await;
         }
@@ -276,9 +289,10 @@ impl Shell {
     }
 }
 
-enum Place {
+/// What of our own state something has happened to.
+enum Ours {
     Ledger,
-    Ours,
+    Other,
 }
 
 fn path(event: &FileEvent) -> Option<&Path> {
@@ -293,7 +307,7 @@ fn complain(source: Source, why: &str) {
         Source::Watches => log::limited(why, "the rest is examined by sweeps"),
         Source::Memory | Source::Processor => log::limited(why, "the limits are in the configuration"),
         Source::Config => log::refused(why),
-        _ => log::trouble(why),
+        _ => log::trouble(source.word(), why),
     }
 }
 

@@ -25,7 +25,7 @@ use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{ENVIRONMENT, Engine};
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::ignore::IgnoreFile;
-use lapwing_rules::place::Paths;
+use lapwing_rules::place::{Paths, Places};
 use lapwing_rules::policy::Policy;
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -200,6 +200,11 @@ pub(crate) fn walk(
 /// Whether a walk of the home does not come to a path: it is in a directory that is left out, or is one.
 pub(crate) fn left_out(scope: &Scope<'_>, path: &Path) -> bool {
     path.ancestors().any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
+}
+
+/// Files of places that variables of the environment have moved.
+pub(crate) fn moved(places: &Places) -> Vec<PathBuf> {
+    places.all().iter().flat_map(places::moved).collect()
 }
 
 /// Reads an ignore file, if it is there.

@@ -41,7 +41,16 @@ fn candidates(scope: &Scope<'_>, place: &Place) -> Vec<PathBuf> {
             None => {}
         }
     }
-    for moved in place.relocate.iter().filter(|_| own) {
+    if own {
+        paths.extend(moved(place));
+    }
+    paths
+}
+
+/// Where variables of the environment have moved a place.
+pub(super) fn moved(place: &Place) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for moved in &place.relocate {
         let Some(value) = std::env::var_os(&moved.env).filter(|v| !v.is_empty()) else { continue };
         let values =
             if moved.list { std::env::split_paths(&value).collect() } else { vec![PathBuf::from(value)] };
