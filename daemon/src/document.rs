@@ -263,7 +263,7 @@ mod tests {
     }
 
     fn frame(lives: &HashMap<FindingId, Life>) -> Frame<'_> {
-        Frame { pages: HashMap::new(), lives, now: 1000, places: None }
+        Frame { pages: Arc::default(), lives, now: 1000, places: None }
     }
 
     #[test]

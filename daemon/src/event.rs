@@ -4,7 +4,7 @@ use crate::bus::Call;
 use crate::client::Swept;
 use crate::coalesce::{Class, Look};
 use crate::desktop::Choice;
-use crate::ledger::Cursor;
+use crate::ledger::{Cursor, Totals};
 use crate::looker::{Looked, News, Trouble};
 use crate::notice::{Notice, Quiet};
 use crate::power::Power;
@@ -161,7 +161,7 @@ pub(crate) enum Effect {
     /// Say it in the journal and on the bus.
     Tell(Vec<News>, Cursor),
     /// Say it in the journal and on the bus.
-    Swept(Swept),
+    Swept(Swept, Totals),
     /// Ask whether now is the time for a notification; answered by [`Event::Quiet`].
     AskQuiet,
     /// Ask whether the machine is busy; answered by [`Event::Load`].

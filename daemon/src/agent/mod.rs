@@ -53,6 +53,9 @@ pub(crate) struct Agent {
     /// What waits for the worker for looks, and whether that has something to do.
     ready: VecDeque<Look>,
     looking: bool,
+    /// Gone, while a pass is to come or under way below some directory: what was moved is to be met where it is now before
+    /// it is missed where it was.
+    gone: Vec<Look>,
     /// When to say what is new, even if there is nothing to look at, and when that was last done.
     refresh: Option<Moment>,
     refreshed: Moment,
@@ -109,6 +112,7 @@ impl Agent {
             strain: Strain::default(),
             ready: VecDeque::new(),
             looking: false,
+            gone: Vec::new(),
             refresh: Some(now),
             refreshed: now,
             passes: VecDeque::new(),
@@ -233,8 +237,12 @@ impl Agent {
             match look {
                 Look::Everything => self.schedule.want(Why::Missed, now),
                 Look::Below(dir) => self.want_below(dir, now),
+                look @ Look::Gone(_) => self.gone.push(look),
                 look => self.ready.push_back(look),
             }
+        }
+        if self.passes.is_empty() && !matches!(self.pass, Some(Pass::Below(_))) {
+            self.ready.extend(self.gone.drain(..));
         }
         let count = self.ready.len().min(JOB);
         if count == 0 && self.refresh.is_none_or(|at| at > now) {
@@ -330,7 +338,7 @@ impl Agent {
             let (opened, resolved) = self.turns;
             let swept = Swept { opened, resolved, ..swept };
             self.last = Some(swept.clone());
-            effects.push(Effect::Swept(swept));
+            effects.push(Effect::Swept(swept, self.totals.clone()));
             if std::mem::take(&mut self.first) {
                 self.notices.first_sweep_ended();
             }

@@ -7,7 +7,7 @@ use crate::coalesce::Class;
 use crate::config;
 use crate::desktop::{self, DesktopEvent, Problem};
 use crate::event::{Effect, Event, FileEvent, Pass, Source};
-use crate::ledger::{Cursor, Turn};
+use crate::ledger::{Cursor, Totals, Turn};
 use crate::log;
 use crate::looker::News;
 use crate::notice;
@@ -44,7 +44,7 @@ impl Shell {
             Effect::Admit(dir) => self.eyes.admit(dir),
             Effect::Blind => self.eyes.blind(),
             Effect::Tell(news, cursor) => self.tell(&news, cursor).await,
-            Effect::Swept(swept) => self.swept(swept).await,
+            Effect::Swept(swept, totals) => self.swept(swept, &totals).await,
             Effect::AskQuiet => {
                 let (asker, reports) = (self.outside.asker(), self.reports.clone());
                 tokio::spawn(async move {
@@ -176,8 +176,8 @@ impl Shell {
         self.pool.told(cursor);
     }
 
-    async fn swept(&mut self, swept: Swept) {
-        log::swept(&swept, &self.status.borrow().findings);
+    async fn swept(&mut self, swept: Swept, totals: &Totals) {
+        log::swept(&swept, &totals.open);
         if let Some(bus) = &self.outside.bus {
             bus.sweep_done(&swept).await;
         }
