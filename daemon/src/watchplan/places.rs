@@ -136,8 +136,8 @@ impl Search<'_> {
     }
 }
 
-/// Patterns of the directories on the way to each place.
-pub(super) fn ways(places: &[Place]) -> Paths<()> {
+/// Patterns of the directories on the way to each place, and whether that may be anywhere.
+pub(super) fn ways(places: &[Place]) -> Paths<bool> {
     let mut known = HashSet::new();
     let mut ways = Paths::default();
     for pattern in places.iter().flat_map(|place| &place.paths) {
@@ -147,7 +147,7 @@ pub(super) fn ways(places: &[Place]) -> Paths<()> {
             // Neither the home nor every directory there is.
             let says = !matches!(dir, "" | "~" | "**");
             if says && known.insert(dir) {
-                ways.add(dir, ());
+                ways.add(dir, dir.starts_with("**"));
             }
         }
     }
