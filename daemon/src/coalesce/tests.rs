@@ -92,7 +92,7 @@ fn histories_wait_longer() {
 fn what_is_never_left_alone_is_looked_at_every_five_seconds() {
     let steady = (0..200).map(|n| (n * 100, changed("log")));
     let looks: Vec<u64> = looks(steady).into_iter().map(|(at, _)| at).collect();
-    assert_eq!(looks, [5000, 10_000, 15_000, 20_000 - 100 + 150]);
+    assert_eq!(looks, [5000, 10_000, 15_000, 20_000]);
 }
 
 #[test]
@@ -140,20 +140,21 @@ fn a_checkout_is_swept_where_it_was_and_not_file_by_file() {
     // 100,000 files in 10,000 directories, 20,000 a second.
     let path = |n: u64| format!("src/repo/{}/{}/{}/{n}", n / 10_000, n / 100, n / 10);
     let script = Script::run((0..100_000).map(|n| (n / 20, changed(&path(n)))));
-    assert!(script.looks.iter().all(|(_, look)| matches!(look, Look::Below(p) if p.starts_with(at("src/repo")))));
+    let other = script.looks.iter().find(|(_, look)| !matches!(look, Look::Below(p) if p.starts_with(at("src/repo"))));
+    assert_eq!(other, None);
     assert!(script.looks.len() <= 20, "{} looks", script.looks.len());
     assert!(script.most < 1100, "{} waited", script.most);
 }
 
 #[test]
 fn a_burst_that_goes_on_is_swept_less_and_less_often() {
-    // Ten minutes of a build that writes 500 files a second, five in a row in each of many directories.
+    // Five minutes of something that writes 2,500 files a second, five in a row in each of many directories.
     let path = |n: u64| format!("src/repo/out/{}/{}", n / 5 % 2000, n % 5);
-    let looks = looks((0..300_000).map(|n| (n * 2, changed(&path(n)))));
-    assert!(looks.iter().all(|(_, look)| matches!(look, Look::Below(_))), "{looks:?}");
-    let late = looks.iter().filter(|(at, _)| *at > 120_000);
-    assert!(late.clone().all(|(_, look)| *look == below("src/repo/out")), "{looks:?}");
-    assert!(late.count() <= 10, "{looks:?}");
+    let looks = looks((0..750_000).map(|n| (n * 2 / 5, changed(&path(n)))));
+    let other = looks.iter().find(|(_, look)| *look != below("src/repo/out"));
+    assert_eq!(other, None);
+    let late = looks.iter().filter(|(at, _)| *at > 120_000).count();
+    assert!(looks.len() <= 10 && late <= 4, "{looks:?}");
 }
 
 #[test]

@@ -70,6 +70,13 @@ impl Inbox {
         self.shared.notify.notified()
     }
 
+    /// Does something while nobody can put anything in.
+    #[cfg(test)]
+    pub(super) fn held(&self, during: impl FnOnce()) {
+        let _waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        during();
+    }
+
     /// How often events were dropped, by the kernel or for want of room here.
     pub(crate) fn overflows(&self) -> u64 {
         self.shared.overflows.load(Ordering::Relaxed)

@@ -133,8 +133,8 @@ pub(crate) struct Plan {
     pub(crate) watch: Vec<PathBuf>,
     /// What is not, as coverage.
     pub(crate) left: BTreeMap<Why, Left>,
-    /// Directories that places are in, existing or not.
-    ways: Paths<()>,
+    /// Directories that places are in, existing or not, and whether they may be anywhere.
+    ways: Paths<bool>,
     /// Real directories and files that places are links to, with the place.
     links: HashMap<PathBuf, PathBuf>,
     watched: HashSet<PathBuf>,
@@ -258,14 +258,13 @@ impl Plan {
 
     /// Whether a place or a repository's settings are in a directory.
     fn special(&self, dir: &Path) -> bool {
-        let named = dir.file_name().and_then(|n| n.to_str()).is_some_and(|name| {
-            name == ".git" || IN_REPOSITORY.contains(&name)
-        });
-        let git = dir.parent().is_some_and(|parent| parent.ends_with(".git"));
-        let own = |below: &&str| !below.is_empty() && git && dir.ends_with(below);
-        named && !self.terms.skipped(dir)
-            || IN_GIT.iter().any(own)
-            || self.ways.find(&self.terms.shown(dir)).is_some()
+        let named = |name: &str| name == ".git" || IN_REPOSITORY.contains(&name);
+        let repository = dir.file_name().and_then(|n| n.to_str()).is_some_and(named)
+            || dir.parent().is_some_and(|git| {
+                git.ends_with(".git") && IN_GIT.iter().any(|below| !below.is_empty() && dir.ends_with(below))
+            });
+        let anywhere = self.ways.find(&self.terms.shown(dir)).or(repository.then_some(true));
+        anywhere.is_some_and(|anywhere| !anywhere || !self.terms.skipped(dir))
     }
 
     fn add(&mut self, dir: PathBuf, kept: usize) {

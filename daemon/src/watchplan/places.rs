@@ -24,17 +24,18 @@ struct Search<'a> {
     ground: &'a dyn Ground,
     found: Found,
     seen: HashMap<PathBuf, bool>,
+    /// Directories that a place is directly in.
+    own: HashSet<PathBuf>,
 }
 
 /// The directories that places are in and that exist, with those on the way to them: what does not exist yet is seen to
 /// come from there.
 pub(super) fn find(terms: &Terms, wishes: &Wishes<'_>, ground: &dyn Ground) -> Found {
-    let mut search = Search { terms, ground, found: Found::default(), seen: HashMap::new() };
+    let mut search = Search { terms, ground, found: Found::default(), seen: HashMap::new(), own: HashSet::new() };
     search.dir(&terms.home);
     for pattern in wishes.places.iter().flat_map(|place| &place.paths) {
         match (pattern.strip_prefix("~/"), pattern.strip_prefix('/')) {
             (Some(below), _) => search.follow(&terms.home, below),
-            // Of the whole machine only the directories themselves: who makes `/etc/x` tells of it there.
             (_, Some(below)) => search.follow(Path::new("/"), below),
             // `**/name` may be anywhere.
             (None, None) => {}
@@ -42,14 +43,18 @@ pub(super) fn find(terms: &Terms, wishes: &Wishes<'_>, ground: &dyn Ground) -> F
     }
     for file in wishes.moved {
         search.file(file);
-        let above: Vec<_> = file.ancestors().skip(1).take_while(|d| d.starts_with(&terms.home)).collect();
+        let Some(own) = file.parent() else { continue };
+        let mut above: Vec<_> = own.ancestors().take_while(|d| d.starts_with(&terms.home)).collect();
+        if above.is_empty() {
+            above.push(own);
+        }
         above.into_iter().rev().take_while(|dir| search.dir(dir)).for_each(drop);
-        file.parent().into_iter().for_each(|dir| drop(search.dir(dir)));
+        search.own.insert(own.to_owned());
     }
-    // The root and what is directly in it are busy with everything but places.
-    let far = |dir: &Path| dir.components().count() > 1;
-    search.found.dirs.retain(|dir| far(dir));
-    search.found
+    // On the way to places outside of the home there is much that is no business of ours.
+    let Search { mut found, own, .. } = search;
+    found.dirs.retain(|dir| dir.starts_with(&terms.home) || own.contains(dir));
+    found
 }
 
 impl Search<'_> {
@@ -57,6 +62,7 @@ impl Search<'_> {
     fn follow(&mut self, base: &Path, pattern: &str) {
         let (segment, rest) = pattern.split_once('/').unwrap_or((pattern, ""));
         if rest.is_empty() && segment != "**" {
+            self.own.insert(base.to_owned());
             if !segment.contains('*') {
                 self.file(&base.join(segment));
             }
@@ -130,8 +136,8 @@ impl Search<'_> {
     }
 }
 
-/// Patterns of the directories on the way to each place.
-pub(super) fn ways(places: &[Place]) -> Paths<()> {
+/// Patterns of the directories on the way to each place, and whether that may be anywhere.
+pub(super) fn ways(places: &[Place]) -> Paths<bool> {
     let mut known = HashSet::new();
     let mut ways = Paths::default();
     for pattern in places.iter().flat_map(|place| &place.paths) {
@@ -141,7 +147,7 @@ pub(super) fn ways(places: &[Place]) -> Paths<()> {
             // Neither the home nor every directory there is.
             let says = !matches!(dir, "" | "~" | "**");
             if says && known.insert(dir) {
-                ways.add(dir, ());
+                ways.add(dir, dir.starts_with("**"));
             }
         }
     }
