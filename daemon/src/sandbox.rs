@@ -71,8 +71,9 @@ pub(crate) struct Begun {
 }
 
 /// Programs and what they need. Read, and run.
-const PROGRAMS: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu", "/snap"];
+const PROGRAMS: &[&str] = &[
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu", "/snap",
+];
 /// What the system says about itself.
 const FACTS: &[&str] = &["/proc", "/sys", "/run", "/var/lib", "/dev/urandom", "/dev/random", "/dev/zero"];
 /// Git opens it for writing.

@@ -5,6 +5,8 @@
 
 mod quiet;
 mod show;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use quiet::Asker;
 pub(crate) use show::{Terminal, can_show, show};
@@ -285,9 +287,7 @@ impl Task {
         let replaces = self.shown.iter().find(about).map_or(0, |shown| shown.number);
         let actions = actions(server, self.can_show);
         let hints = hints(notice.urgency);
-        self.proxy
-            .notify(APPLICATION, replaces, ICON, &notice.title, &body, &actions, hints, -1)
-            .await
+        self.proxy.notify(APPLICATION, replaces, ICON, &notice.title, &body, &actions, hints, -1).await
     }
 
     async fn withdraw(&mut self, ids: &[String]) {
@@ -335,7 +335,8 @@ impl Server {
 fn actions(server: Server, can_show: bool) -> Vec<&'static str> {
     match (server.actions, can_show) {
         (false, _) => Vec::new(),
-        (true, true) => vec![SHOW, "Show", IGNORE, "Ignore for a week"],
+        // A click on the text is the action "default".
+        (true, true) => vec!["default", "Show", SHOW, "Show", IGNORE, "Ignore for a week"],
         (true, false) => vec![IGNORE, "Ignore for a week"],
     }
 }
@@ -371,7 +372,8 @@ fn escaped(text: &str) -> String {
 
 /// Whether nobody is there, or somebody does not want to.
 fn problem(error: &zbus::Error) -> Problem {
-    const ABSENT: [&str; 6] = ["ServiceUnknown", "NameHasNoOwner", "NoReply", "Timeout", "TimedOut", "Disconnected"];
+    const ABSENT: [&str; 6] =
+        ["ServiceUnknown", "NameHasNoOwner", "NoReply", "Timeout", "TimedOut", "Disconnected"];
     match error {
         zbus::Error::MethodError(name, said, _) => {
             let last = name.rsplit('.').next().unwrap_or_default();

@@ -40,7 +40,8 @@ impl Terminal {
         let path = variable("PATH").unwrap_or_default();
         let find = |name: &str| {
             // `join` takes an absolute name as it is.
-            let mut files = std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
+            let mut files =
+                std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
             files.find(|file| runs(file))
         };
         let chosen = variable("TERMINAL").and_then(|t| t.into_string().ok()).filter(|t| !t.is_empty());

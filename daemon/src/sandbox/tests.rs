@@ -113,12 +113,16 @@ fn sockets() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let tcp = std::net::TcpListener::bind(address).unwrap_err();
         let udp = std::net::UdpSocket::bind(address).unwrap_err();
-        assert_eq!((tcp.raw_os_error(), udp.raw_os_error()), (Some(libc::EAFNOSUPPORT), Some(libc::EAFNOSUPPORT)));
+        assert_eq!(
+            (tcp.raw_os_error(), udp.raw_os_error()),
+            (Some(libc::EAFNOSUPPORT), Some(libc::EAFNOSUPPORT))
+        );
     }
     UnixStream::connect(place.dir.join("bus")).unwrap();
     UnixStream::pair().unwrap();
     assert!(Command::new("/bin/true").status().unwrap().success(), "programs can be started");
-    let curl = Command::new("/bin/sh").args(["-c", "exec 3<>/dev/tcp/127.0.0.1/9"]).stderr(Stdio::null()).status();
+    let curl =
+        Command::new("/bin/sh").args(["-c", "exec 3<>/dev/tcp/127.0.0.1/9"]).stderr(Stdio::null()).status();
     assert!(!curl.unwrap().success(), "and have no network either");
 }
 
