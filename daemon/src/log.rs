@@ -313,7 +313,7 @@ impl Visit for Said {
         if field.name() != "message" {
             return;
         }
-        #[expect(clippy::use_debug, reason = "a message's Debug is its text")]
+        // A message's Debug is its text.
         let text = format!("{value:?}");
         for c in text.chars() {
             let _ = match c {

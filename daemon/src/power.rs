@@ -102,16 +102,31 @@ pub(crate) async fn read(system: &Connection) -> Power {
     Power { on_battery, low: on_battery && warning.is_some_and(|level: u32| level >= LOW), saver }
 }
 
+/// Whether a service runs.
+pub(crate) async fn runs(bus: &Connection, name: &str) -> bool {
+    let Ok(name) = BusName::try_from(name.to_owned()) else { return false };
+    match DBusProxy::new(bus).await {
+        Ok(proxy) => proxy.name_has_owner(name).await.unwrap_or(false),
+        Err(_) => false,
+    }
+}
+
 /// A property of a service that runs; asking starts none.
-async fn property<T>(system: &Connection, name: &str, path: &str, interface: &str, key: &str) -> Option<T>
+pub(crate) async fn property<T>(
+    bus: &Connection,
+    name: &str,
+    path: &str,
+    interface: &str,
+    key: &str,
+) -> Option<T>
 where
     T: TryFrom<OwnedValue>,
 {
-    let owner = BusName::try_from(name.to_owned()).ok()?;
-    if !DBusProxy::new(system).await.ok()?.name_has_owner(owner.clone()).await.ok()? {
+    if !runs(bus, name).await {
         return None;
     }
-    let properties = PropertiesProxy::new(system, owner, path.to_owned()).await.ok()?;
+    let name = BusName::try_from(name.to_owned()).ok()?;
+    let properties = PropertiesProxy::new(bus, name, path.to_owned()).await.ok()?;
     let value = properties.get(InterfaceName::try_from(interface).ok()?, key).await.ok()?;
     T::try_from(value).ok()
 }

@@ -244,8 +244,8 @@ impl Task {
     async fn another_service(&mut self, there: bool) {
         self.server = None;
         self.shown.clear();
-        self.troubled = false;
         if there {
+            self.troubled = false;
             for notice in std::mem::take(&mut self.waiting) {
                 self.tell(notice).await;
             }
@@ -266,6 +266,7 @@ impl Task {
             Err(_) => Problem::Absent,
         };
         if problem == Problem::Absent {
+            self.waiting.retain(|waits| waits.ids != notice.ids);
             if self.waiting.len() >= WAITING {
                 self.waiting.pop_front();
             }

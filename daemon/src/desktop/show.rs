@@ -108,9 +108,7 @@ pub(crate) async fn show(session: &Connection, terminal: &Terminal, ids: &[Strin
 
 /// Whether a service manager of the user is on the bus, so that [`show`] has somebody to ask.
 pub(crate) async fn can_show(session: &Connection) -> bool {
-    let Ok(bus) = zbus::fdo::DBusProxy::new(session).await else { return false };
-    let Ok(name) = MANAGER.try_into() else { return false };
-    bus.name_has_owner(name).await.unwrap_or(false)
+    crate::power::runs(session, MANAGER).await
 }
 
 /// Ids come back from a notification service: nothing else goes on a command line.

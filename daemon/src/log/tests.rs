@@ -120,14 +120,15 @@ fn the_journal_has_every_field() {
     let program = speaker();
     let words: Vec<_> = std::iter::once(program.get_program()).chain(program.get_args()).collect();
     let words: Vec<_> = words.iter().map(|w| format!("'{}'", w.to_str().unwrap())).collect();
+    // As systemd does it for units; systemd-cat has done so too only since 254.
+    let connected = "export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2); exec \"$@\"";
     let out = apart(&format!(
         "mkdir -p /run/systemd/journal /run/log/journal\n\
          {journald} & n=0\n\
          until [ -S /run/systemd/journal/stdout ]; do n=$((n + 1)); [ $n -lt 600 ]; sleep 0.05; done\n\
-         LAPWING_TEST_JOURNAL=1 systemd-cat {} >&2\n\
+         LAPWING_TEST_JOURNAL=1 systemd-cat sh -c '{connected}' sh {}\n\
          journalctl --sync\n\
-         journalctl -t lapwingd -o json\n\
-         kill %1",
+         journalctl -t lapwingd -o json",
         words.join(" ")
     ));
     let said = String::from_utf8(out.stdout).unwrap();
