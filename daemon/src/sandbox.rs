@@ -59,7 +59,8 @@ pub(crate) struct Sandbox {
 pub(crate) struct Paths<'a> {
     /// The home, read only.
     pub(crate) home: &'a Path,
-    /// What else is to be read: packs and places elsewhere. What is not there is passed over.
+    /// What else is to be read: packs, places that a variable has moved, `$XDG_CONFIG_HOME` when it is elsewhere (git
+    /// does not start when it may not read its configuration). What is not there is passed over.
     pub(crate) read: &'a [PathBuf],
     /// Its own directories, which exist: the state, and its part of the runtime directory.
     pub(crate) write: &'a [PathBuf],

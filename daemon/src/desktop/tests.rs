@@ -237,3 +237,31 @@ async fn showing_goes_to_the_service_manager_or_not_at_all() {
     assert!(said.contains("app-lapwing-show-") && said.contains("F-7K3Q2MAB"), "{said}");
     assert!(said.contains(bin.to_str().unwrap()), "{said}");
 }
+
+#[tokio::test]
+#[ignore = "needs a user's service manager on the session bus"]
+#[expect(clippy::disallowed_methods, reason = "a test's own files")]
+async fn a_real_service_manager_opens_the_terminal() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (program, said) = (dir.path().join("xterm"), dir.path().join("said"));
+    let script =
+        format!("#!/bin/sh\nprintf '%s\\n' \"$@\" $(grep Seccomp: /proc/self/status) > {}\n", said.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = dir.path().as_os_str().to_owned();
+    let terminal = Terminal::find(|name| (name == "PATH").then(|| path.clone())).unwrap();
+    let session = Connection::session().await.unwrap();
+    // What is started by somebody else does not inherit what this process has given up.
+    let paths = crate::sandbox::Paths { home: dir.path(), read: &[], write: &[] };
+    crate::sandbox::begin().confine(&paths);
+    assert!(can_show(&session).await);
+    show(&session, &terminal, &["F-7K3Q2MAB".to_owned()]).await.unwrap();
+    let told = until("the terminal was started", async || {
+        std::fs::read_to_string(&said).ok().filter(|told| told.contains("Seccomp:"))
+    })
+    .await;
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told[..3], ["-e", "sh", "-c"]);
+    assert!(told.ends_with(&["lapwing", "show", "F-7K3Q2MAB", "Seccomp:", "0"]), "{told:?}");
+}

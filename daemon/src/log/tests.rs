@@ -11,7 +11,7 @@ const CATALOG: &str = include_str!("../../../systemd/lapwing.catalog");
 const PAGE: &str = include_str!("../../JOURNAL.md");
 
 /// A message of each kind.
-fn say_everything() {
+fn say_everything(sandbox: &Sandbox) {
     let record = crate::notice::tests::record("F-7K3Q2MAB", Severity::Critical, Some(Grade::Proved));
     opened(&record);
     resolved(&record);
@@ -25,14 +25,7 @@ fn say_everything() {
     stopped("asked to");
     limited("inotify watches", "the rest is swept");
     untold(&crate::desktop::Problem::Absent);
-    let begun = crate::sandbox::Sandbox {
-        landlock: crate::sandbox::Landlock::Absent,
-        seccomp: crate::sandbox::Seccomp::Absent,
-        dumpable: false,
-        core: false,
-        no_new_privs: true,
-    };
-    sandboxed(&begun);
+    sandboxed(sandbox);
     tracing::error!(target: "zbus::connection", "what a library says");
 }
 
@@ -86,9 +79,13 @@ fn speaker() -> Command {
 #[test]
 #[ignore = "the log is opened once for the process: run by others"]
 fn speak() {
+    // As in the agent: what was given up must leave a way to the journal.
+    let home = std::env::temp_dir();
+    let paths = crate::sandbox::Paths { home: &home, read: &[], write: &[] };
+    let sandbox = crate::sandbox::begin().confine(&paths);
     let log = open(LevelFilter::INFO);
     assert_eq!(log.outlet == Outlet::Journal, std::env::var_os("LAPWING_TEST_JOURNAL").is_some());
-    say_everything();
+    say_everything(&sandbox);
     log.set_level(LevelFilter::ERROR);
     reloaded();
 }
