@@ -246,7 +246,7 @@ async fn a_real_service_manager_opens_the_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let (program, said) = (dir.path().join("xterm"), dir.path().join("said"));
     let script =
-        format!("#!/bin/sh\nprintf '%s\\n' \"$@\" $(grep Seccomp: /proc/self/status) > {}\n", said.display());
+        format!("#!/bin/sh\nprintf '%s\\n' \"$@\" $(grep NoNewPrivs: /proc/self/status) > {}\n", said.display());
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = dir.path().as_os_str().to_owned();
@@ -258,10 +258,10 @@ async fn a_real_service_manager_opens_the_terminal() {
     assert!(can_show(&session).await);
     show(&session, &terminal, &["F-7K3Q2MAB".to_owned()]).await.unwrap();
     let told = until("the terminal was started", async || {
-        std::fs::read_to_string(&said).ok().filter(|told| told.contains("Seccomp:"))
+        std::fs::read_to_string(&said).ok().filter(|told| told.contains("NoNewPrivs:"))
     })
     .await;
     let told: Vec<&str> = told.lines().collect();
     assert_eq!(told[..3], ["-e", "sh", "-c"]);
-    assert!(told.ends_with(&["lapwing", "show", "F-7K3Q2MAB", "Seccomp:", "0"]), "{told:?}");
+    assert!(told.ends_with(&["lapwing", "show", "F-7K3Q2MAB", "NoNewPrivs:", "0"]), "{told:?}");
 }
