@@ -245,8 +245,10 @@ async fn a_real_service_manager_opens_the_terminal() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let (program, said) = (dir.path().join("xterm"), dir.path().join("said"));
-    let script =
-        format!("#!/bin/sh\nprintf '%s\\n' \"$@\" $(grep NoNewPrivs: /proc/self/status) > {}\n", said.display());
+    let script = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" $(grep NoNewPrivs: /proc/self/status) > {}\n",
+        said.display()
+    );
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = dir.path().as_os_str().to_owned();

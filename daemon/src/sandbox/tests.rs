@@ -108,7 +108,8 @@ fn files() {
 fn works(place: &Place) {
     let ledger = rusqlite::Connection::open(place.state().join("test.db")).unwrap();
     ledger.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1);").unwrap();
-    let mut git = Command::new("git");
+    let mut git = Command::new(tool("git"));
+    git.env_clear().env("HOME", place.home());
     let said =
         git.arg("-C").arg(place.home().join("repo")).args(["rev-parse", "--git-dir"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), ".git", "{said:?}");
