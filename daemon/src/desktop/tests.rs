@@ -1,9 +1,11 @@
 use super::testing::{Bus, received, tool, until};
 use super::*;
-use crate::notice::Quiet;
+use crate::notice::{Quiet, Urgency};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use zbus::MatchRule;
+use zbus::zvariant::Value;
 
 fn notice(id: u64, finding: &str, body: &str) -> Notice {
     Notice {
@@ -181,6 +183,52 @@ async fn markup_is_escaped_and_the_buttons_are_named() {
     let hints: HashMap<String, Value<'_>> = calls[0][6].try_clone().unwrap().try_into().unwrap();
     assert_eq!(hints["urgency"], Value::from(1_u8));
     assert_eq!(hints["desktop-entry"], Value::from("org.lapwing.Lapwing"));
+}
+
+#[tokio::test]
+async fn an_answer_comes_before_the_closing_that_it_brings_with_it() {
+    let mut bus = Bus::new();
+    bus.mock(NAME, "notification_daemon", r#"{"capabilities": "body actions"}"#).await;
+    let (session, desktop, mut events) = desktop(&bus).await;
+    let emit = async |signal: &str, signature: &str, args: Vec<Value<'_>>| {
+        let mock = Some("org.freedesktop.DBus.Mock");
+        let body = (NAME, signal, signature, args);
+        session.call_method(Some(NAME), PATH, mock, "EmitSignal", &body).await.unwrap();
+    };
+    for (number, action, answer) in [(1_u32, "ignore-week", Answer::IgnoreWeek), (2, "show", Answer::Show)] {
+        let finding = format!("F-{number}");
+        desktop.tell(notice(u64::from(number), &finding, "body"));
+        assert_eq!(received(&mut events).await, DesktopEvent::Shown(u64::from(number)));
+        // Of another program's notification.
+        emit("ActionInvoked", "us", vec![Value::from(77_u32), Value::from(action)]).await;
+        emit("ActionInvoked", "us", vec![Value::from(number), Value::from("of nobody")]).await;
+        emit("ActionInvoked", "us", vec![Value::from(number), Value::from(action)]).await;
+        emit("NotificationClosed", "uu", vec![Value::from(number), Value::from(2_u32)]).await;
+        assert_eq!(received(&mut events).await, choice(&finding, answer));
+    }
+    assert!(events.try_recv().is_err(), "the closing of what was answered is no answer");
+}
+
+#[tokio::test]
+async fn plasma_and_gnome_are_asked_in_their_own_ways() {
+    let mut bus = Bus::new();
+    bus.mock(NAME, "notification_daemon", "{}").await;
+    let session = bus.connect().await;
+    let asker = Asker::new(Some(session.clone()), None);
+    let set = async |name: &str, path: &str, key: &str, value: Value<'_>| {
+        let mock = Some("org.freedesktop.DBus.Mock");
+        let body = (name, HashMap::from([(key, value)]));
+        session.call_method(Some(name), path, mock, "AddProperties", &body).await.unwrap();
+    };
+    assert_eq!(asker.quiet().await, Quiet::No);
+    const GNOME: &str = "org.gnome.SessionManager";
+    let path = "/org/gnome/SessionManager";
+    bus.service(GNOME, &tool("python3"), &["-m", "dbusmock", "--session", GNOME, path, GNOME]).await;
+    // 4 keeps the machine from sleeping, 8 the screen from going dark.
+    set(GNOME, path, "InhibitedActions", Value::from(4_u32)).await;
+    assert_eq!(asker.quiet().await, Quiet::No);
+    set(NAME, PATH, "Inhibited", Value::from(true)).await;
+    assert_eq!(asker.quiet().await, Quiet::DoNotDisturb);
 }
 
 #[tokio::test]
