@@ -57,7 +57,20 @@ pub(crate) enum Message {
 
 impl Message {
     /// All of them.
-    pub(crate) const ALL: [Message; 12] = [Message::Opened, Message::Resolved, Message::Swept, Message::Gap, Message::Refused, Message::Reloaded, Message::Started, Message::Stopped, Message::Sandboxed, Message::Limited, Message::Untold, Message::Trouble];
+    pub(crate) const ALL: [Message; 12] = [
+        Message::Opened,
+        Message::Resolved,
+        Message::Swept,
+        Message::Gap,
+        Message::Refused,
+        Message::Reloaded,
+        Message::Started,
+        Message::Stopped,
+        Message::Sandboxed,
+        Message::Limited,
+        Message::Untold,
+        Message::Trouble,
+    ];
 
     /// Its name, the value of `LAPWING_EVENT`, and its MESSAGE_ID. Both are promises: neither ever changes.
     const fn row(self) -> (&'static str, &'static str) {
@@ -108,8 +121,7 @@ pub(crate) struct Log {
 pub(crate) fn open(level: LevelFilter) -> Log {
     let journal = leads_to_the_journal().then(tracing_journald::layer).and_then(Result::ok);
     let outlet = if journal.is_some() { Outlet::Journal } else { Outlet::Stderr };
-    let journal =
-        journal.map(|l| l.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned()));
+    let journal = journal.map(|l| l.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned()));
     let stderr = (outlet == Outlet::Stderr).then_some(Lines);
     let (filter, level) = reload::Layer::new(only(level));
     let layers = journal.map(Layer::boxed).or(stderr.map(Layer::boxed));
@@ -312,7 +324,7 @@ impl Visit for Said {
         if field.name() != "message" {
             return;
         }
-        #[expect(clippy::use_debug, reason = "a message's Debug is its text")]
+        // A message's Debug is its text.
         let text = format!("{value:?}");
         for c in text.chars() {
             let _ = match c {

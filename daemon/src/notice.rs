@@ -146,8 +146,7 @@ impl Notices {
     /// It has ended: what it has found is told in one piece.
     pub(crate) fn first_sweep_ended(&mut self) {
         if self.first_sweep == FirstSweep::Running {
-            self.first_sweep =
-                if self.waiting.is_empty() { FirstSweep::Over } else { FirstSweep::Summary };
+            self.first_sweep = if self.waiting.is_empty() { FirstSweep::Over } else { FirstSweep::Summary };
         }
     }
 
@@ -246,7 +245,8 @@ impl Item {
 fn places(sightings: &[Sighting]) -> String {
     let Some(first) = sightings.first() else { return String::new() };
     let line = first.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let inside = first.inside.as_deref().map(|part| format!(" ({})", short(&plain(part)))).unwrap_or_default();
+    let inside =
+        first.inside.as_deref().map(|part| format!(" ({})", short(&plain(part)))).unwrap_or_default();
     let more = match sightings.len() - 1 {
         0 => String::new(),
         1 => " and one more place".to_owned(),
@@ -266,8 +266,7 @@ fn notice(id: u64, items: &[Item], first_sweep: bool) -> Option<Notice> {
             (title, format!("lapwing show {}", one.id))
         }
         (_, true) => {
-            let title =
-                format!("Lapwing has looked through your home: {} findings need a look", items.len());
+            let title = format!("Lapwing has looked through your home: {} findings need a look", items.len());
             (title, "lapwing list".to_owned())
         }
         (_, false) => {

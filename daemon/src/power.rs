@@ -2,7 +2,9 @@
 //! comes as events; a machine that idles is not asked anything. A service that is not there means that nothing is known,
 //! and then the machine counts as plugged in.
 
+use std::collections::HashMap;
 use std::pin::Pin;
+use std::task::Poll;
 use tokio::sync::mpsc::Sender;
 use zbus::export::futures_core::Stream;
 use zbus::fdo::{DBusProxy, PropertiesProxy};
@@ -72,6 +74,8 @@ pub(crate) async fn watch(system: Connection, out: Sender<PowerEvent>) -> zbus::
                 Ok(false) => PowerEvent::Resume,
                 Err(_) => continue,
             }
+        } else if !matters(&message) {
+            continue;
         } else {
             let now = read(&system).await;
             if now == known {
@@ -85,6 +89,18 @@ pub(crate) async fn watch(system: Connection, out: Sender<PowerEvent>) -> zbus::
         }
     }
     Ok(())
+}
+
+/// Whether a signal is about something that is asked: a battery also tells every percent.
+fn matters(message: &zbus::Message) -> bool {
+    if message.header().member().is_some_and(|member| member.as_str() != "PropertiesChanged") {
+        return true;
+    }
+    let body = message.body();
+    type Changes<'a> = (&'a str, HashMap<&'a str, zbus::zvariant::Value<'a>>, Vec<&'a str>);
+    let Ok((_, changed, gone)) = body.deserialize::<Changes<'_>>() else { return true };
+    let asked = |key: &&str| ["OnBattery", "WarningLevel", "ActiveProfile"].contains(key);
+    changed.keys().any(asked) || gone.iter().any(asked)
 }
 
 /// How the machine is powered.
@@ -102,16 +118,31 @@ pub(crate) async fn read(system: &Connection) -> Power {
     Power { on_battery, low: on_battery && warning.is_some_and(|level: u32| level >= LOW), saver }
 }
 
+/// Whether a service runs.
+pub(crate) async fn runs(bus: &Connection, name: &str) -> bool {
+    let Ok(name) = BusName::try_from(name.to_owned()) else { return false };
+    match DBusProxy::new(bus).await {
+        Ok(proxy) => proxy.name_has_owner(name).await.unwrap_or(false),
+        Err(_) => false,
+    }
+}
+
 /// A property of a service that runs; asking starts none.
-async fn property<T>(system: &Connection, name: &str, path: &str, interface: &str, key: &str) -> Option<T>
+pub(crate) async fn property<T>(
+    bus: &Connection,
+    name: &str,
+    path: &str,
+    interface: &str,
+    key: &str,
+) -> Option<T>
 where
     T: TryFrom<OwnedValue>,
 {
-    let owner = BusName::try_from(name.to_owned()).ok()?;
-    if !DBusProxy::new(system).await.ok()?.name_has_owner(owner.clone()).await.ok()? {
+    if !runs(bus, name).await {
         return None;
     }
-    let properties = PropertiesProxy::new(system, owner, path.to_owned()).await.ok()?;
+    let name = BusName::try_from(name.to_owned()).ok()?;
+    let properties = PropertiesProxy::new(bus, name, path.to_owned()).await.ok()?;
     let value = properties.get(InterfaceName::try_from(interface).ok()?, key).await.ok()?;
     T::try_from(value).ok()
 }
@@ -140,6 +171,15 @@ async fn subscribe(system: &Connection) -> zbus::Result<tokio::sync::mpsc::Recei
 /// What a stream yields next.
 pub(crate) async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+}
+
+/// What a stream has already.
+pub(crate) async fn ready<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|cx| match Pin::new(&mut *stream).poll_next(cx) {
+        Poll::Ready(item) => Poll::Ready(item),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn forward(mut stream: MessageStream, into: Sender<zbus::Message>) {

@@ -59,7 +59,8 @@ pub(crate) struct Sandbox {
 pub(crate) struct Paths<'a> {
     /// The home, read only.
     pub(crate) home: &'a Path,
-    /// What else is to be read: packs and places elsewhere. What is not there is passed over.
+    /// What else is to be read: packs, places that a variable has moved, `$XDG_CONFIG_HOME` when it is elsewhere (git
+    /// does not start when it may not read its configuration). What is not there is passed over.
     pub(crate) read: &'a [PathBuf],
     /// Its own directories, which exist: the state, and its part of the runtime directory.
     pub(crate) write: &'a [PathBuf],
@@ -71,8 +72,9 @@ pub(crate) struct Begun {
 }
 
 /// Programs and what they need. Read, and run.
-const PROGRAMS: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu", "/snap"];
+const PROGRAMS: &[&str] = &[
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu", "/snap",
+];
 /// What the system says about itself.
 const FACTS: &[&str] = &["/proc", "/sys", "/run", "/var/lib", "/dev/urandom", "/dev/random", "/dev/zero"];
 /// Git opens it for writing.

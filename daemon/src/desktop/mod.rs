@@ -5,27 +5,24 @@
 
 mod quiet;
 mod show;
+#[cfg(test)]
+pub(crate) mod testing;
+mod wire;
 
 pub(crate) use quiet::Asker;
 pub(crate) use show::{Terminal, can_show, show};
 
-use crate::notice::{Notice, Urgency};
-use crate::power::next;
-use std::collections::{HashMap, VecDeque};
+use crate::notice::Notice;
+use crate::power::{next, ready};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use wire::{ActionInvoked, ActionInvokedStream, NotificationClosedStream, NotificationsProxy, Server};
 use zbus::Connection;
 use zbus::fdo::{DBusProxy, NameOwnerChangedStream};
-use zbus::zvariant::Value;
 
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
-const APPLICATION: &str = "Lapwing";
-/// The desktop file, for its name and icon.
-const DESKTOP_ENTRY: &str = "org.lapwing.Lapwing";
-const ICON: &str = "security-medium";
-const SHOW: &str = "show";
-const IGNORE: &str = "ignore-week";
 /// A service that takes longer counts as absent.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Notices that wait for a service; of more, the oldest go: the findings themselves are in the ledger.
@@ -87,33 +84,6 @@ pub(crate) enum DesktopEvent {
     Problem(Problem),
 }
 
-#[zbus::proxy(
-    interface = "org.freedesktop.Notifications",
-    default_service = "org.freedesktop.Notifications",
-    default_path = "/org/freedesktop/Notifications",
-    gen_blocking = false
-)]
-trait Notifications {
-    fn get_capabilities(&self) -> zbus::Result<Vec<String>>;
-    #[expect(clippy::too_many_arguments, reason = "the specification has so many")]
-    fn notify(
-        &self,
-        app_name: &str,
-        replaces_id: u32,
-        app_icon: &str,
-        summary: &str,
-        body: &str,
-        actions: &[&str],
-        hints: HashMap<&str, Value<'_>>,
-        expire_timeout: i32,
-    ) -> zbus::Result<u32>;
-    fn close_notification(&self, id: u32) -> zbus::Result<()>;
-    #[zbus(signal)]
-    fn action_invoked(&self, id: u32, action_key: String) -> zbus::Result<()>;
-    #[zbus(signal)]
-    fn notification_closed(&self, id: u32, reason: u32) -> zbus::Result<()>;
-}
-
 /// What the task is asked.
 enum Command {
     Tell(Notice),
@@ -173,13 +143,6 @@ struct Streams {
     owners: NameOwnerChangedStream,
 }
 
-/// What the service that is there can do.
-#[derive(Clone, Copy)]
-struct Server {
-    actions: bool,
-    markup: bool,
-}
-
 struct Shown {
     /// The service's number for it.
     number: u32,
@@ -211,15 +174,19 @@ impl Task {
                     None => return,
                 },
                 signal = next(&mut streams.actions) => match signal {
-                    Some(signal) => if let Ok(args) = signal.args() {
-                        self.chosen(args.id, &args.action_key).await;
-                    },
+                    Some(signal) => self.action(&signal).await,
                     None => return self.say(DesktopEvent::Problem(Problem::BusLost)).await,
                 },
                 signal = next(&mut streams.closed) => match signal {
-                    Some(signal) => if let Ok(args) = signal.args() {
-                        self.gone(args.id).await;
-                    },
+                    Some(signal) => {
+                        // Who answers closes it as well, in this order; the two come by different streams.
+                        while let Some(signal) = ready(&mut streams.actions).await {
+                            self.action(&signal).await;
+                        }
+                        if let Ok(args) = signal.args() {
+                            self.answer(args.id, Answer::Closed).await;
+                        }
+                    }
                     None => return self.say(DesktopEvent::Problem(Problem::BusLost)).await,
                 },
                 change = next(&mut streams.owners) => match change {
@@ -242,8 +209,8 @@ impl Task {
     async fn another_service(&mut self, there: bool) {
         self.server = None;
         self.shown.clear();
-        self.troubled = false;
         if there {
+            self.troubled = false;
             for notice in std::mem::take(&mut self.waiting) {
                 self.tell(notice).await;
             }
@@ -260,10 +227,11 @@ impl Task {
                 self.shown.push(Shown { number, open: notice.ids.clone(), ids: notice.ids });
                 return self.say(DesktopEvent::Shown(notice.id)).await;
             }
-            Ok(Err(error)) => problem(&error),
+            Ok(Err(error)) => wire::problem(&error),
             Err(_) => Problem::Absent,
         };
         if problem == Problem::Absent {
+            self.waiting.retain(|waits| waits.ids != notice.ids);
             if self.waiting.len() >= WAITING {
                 self.waiting.pop_front();
             }
@@ -279,14 +247,14 @@ impl Task {
             Some(server) => server,
             None => *self.server.insert(Server::new(&self.proxy.get_capabilities().await?)),
         };
-        let body = if server.markup { escaped(&notice.body) } else { notice.body.clone() };
+        let body = if server.markup { wire::escaped(&notice.body) } else { notice.body.clone() };
         // What is told again about a finding takes the place of what is still there about it.
         let about = |shown: &&Shown| shown.ids.iter().any(|id| notice.ids.contains(id));
         let replaces = self.shown.iter().find(about).map_or(0, |shown| shown.number);
-        let actions = actions(server, self.can_show);
-        let hints = hints(notice.urgency);
+        let actions = wire::actions(server, self.can_show);
+        let hints = wire::hints(notice.urgency);
         self.proxy
-            .notify(APPLICATION, replaces, ICON, &notice.title, &body, &actions, hints, -1)
+            .notify(wire::APPLICATION, replaces, wire::ICON, &notice.title, &body, &actions, hints, -1)
             .await
     }
 
@@ -303,17 +271,11 @@ impl Task {
         }
     }
 
-    async fn chosen(&mut self, number: u32, action: &str) {
-        let answer = match action {
-            SHOW | "default" => Answer::Show,
-            IGNORE => Answer::IgnoreWeek,
-            _ => return,
-        };
-        self.answer(number, answer).await;
-    }
-
-    async fn gone(&mut self, number: u32) {
-        self.answer(number, Answer::Closed).await;
+    async fn action(&mut self, signal: &ActionInvoked) {
+        let Ok(args) = signal.args() else { return };
+        if let Some(answer) = wire::answer(&args.action_key) {
+            self.answer(args.id, answer).await;
+        }
     }
 
     /// Services send signals about everybody's notifications: those of others have numbers that are not ours.
@@ -321,78 +283,6 @@ impl Task {
         let Some(at) = self.shown.iter().position(|shown| shown.number == number) else { return };
         let ids = self.shown.remove(at).ids;
         self.say(DesktopEvent::Choice(Choice { ids, answer })).await;
-    }
-}
-
-impl Server {
-    fn new(capabilities: &[String]) -> Server {
-        let has = |name: &str| capabilities.iter().any(|c| c == name);
-        Server { actions: has("actions"), markup: has("body-markup") }
-    }
-}
-
-/// Keys and labels by turns.
-fn actions(server: Server, can_show: bool) -> Vec<&'static str> {
-    match (server.actions, can_show) {
-        (false, _) => Vec::new(),
-        (true, true) => vec![SHOW, "Show", IGNORE, "Ignore for a week"],
-        (true, false) => vec![IGNORE, "Ignore for a week"],
-    }
-}
-
-fn hints(urgency: Urgency) -> HashMap<&'static str, Value<'static>> {
-    let urgency: u8 = match urgency {
-        Urgency::Normal => 1,
-        Urgency::Critical => 2,
-    };
-    HashMap::from([
-        ("urgency", Value::from(urgency)),
-        ("desktop-entry", Value::from(DESKTOP_ENTRY)),
-        ("category", Value::from("device")),
-        ("transient", Value::from(false)),
-    ])
-}
-
-/// Text for a service that takes it for markup.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Whether nobody is there, or somebody does not want to.
-fn problem(error: &zbus::Error) -> Problem {
-    const ABSENT: [&str; 6] = ["ServiceUnknown", "NameHasNoOwner", "NoReply", "Timeout", "TimedOut", "Disconnected"];
-    match error {
-        zbus::Error::MethodError(name, said, _) => {
-            let last = name.rsplit('.').next().unwrap_or_default();
-            if ABSENT.contains(&last) || last.starts_with("Spawn") || name.contains(".Spawn.") {
-                return Problem::Absent;
-            }
-            Problem::Refused(crate::text::line(said.as_deref().unwrap_or(name.as_str())))
-        }
-        zbus::Error::FDO(error) => match **error {
-            zbus::fdo::Error::ServiceUnknown(_)
-            | zbus::fdo::Error::NameHasNoOwner(_)
-            | zbus::fdo::Error::NoReply(_)
-            | zbus::fdo::Error::Timeout(_)
-            | zbus::fdo::Error::TimedOut(_)
-            | zbus::fdo::Error::SpawnExecFailed(_)
-            | zbus::fdo::Error::SpawnChildExited(_)
-            | zbus::fdo::Error::SpawnServiceNotFound(_)
-            | zbus::fdo::Error::SpawnFailed(_) => Problem::Absent,
-            ref other => Problem::Refused(crate::text::line(&other.to_string())),
-        },
-        other => Problem::Refused(crate::text::line(&other.to_string())),
     }
 }
 

@@ -7,11 +7,10 @@
 //!   session manager know it. That a window merely fills the screen is on no bus.
 
 use crate::notice::Quiet;
+use crate::power::{property, runs};
 use std::time::Duration;
 use zbus::Connection;
-use zbus::fdo::{DBusProxy, PropertiesProxy};
-use zbus::names::{BusName, InterfaceName};
-use zbus::zvariant::{OwnedObjectPath, OwnedValue};
+use zbus::zvariant::OwnedObjectPath;
 
 const LOGIND: &str = "org.freedesktop.login1";
 const GNOME: &str = "org.gnome.SessionManager";
@@ -82,7 +81,7 @@ impl Asker {
     /// Whether a session of this user is locked, and none that has a seat is not.
     async fn locked(&self) -> Option<bool> {
         let system = self.system.as_ref()?;
-        if !owned(system, LOGIND).await {
+        if !runs(system, LOGIND).await {
             return None;
         }
         let path = "/org/freedesktop/login1";
@@ -104,26 +103,4 @@ impl Asker {
         }
         Some(locked)
     }
-}
-
-async fn owned(bus: &Connection, name: &str) -> bool {
-    let Ok(name) = BusName::try_from(name.to_owned()) else { return false };
-    match DBusProxy::new(bus).await {
-        Ok(proxy) => proxy.name_has_owner(name).await.unwrap_or(false),
-        Err(_) => false,
-    }
-}
-
-/// A property of a service that runs; asking starts none.
-async fn property<T>(bus: &Connection, name: &str, path: &str, interface: &str, key: &str) -> Option<T>
-where
-    T: TryFrom<OwnedValue>,
-{
-    if !owned(bus, name).await {
-        return None;
-    }
-    let name = BusName::try_from(name.to_owned()).ok()?;
-    let properties = PropertiesProxy::new(bus, name, path.to_owned()).await.ok()?;
-    let value = properties.get(InterfaceName::try_from(interface).ok()?, key).await.ok()?;
-    T::try_from(value).ok()
 }

@@ -40,7 +40,8 @@ impl Terminal {
         let path = variable("PATH").unwrap_or_default();
         let find = |name: &str| {
             // `join` takes an absolute name as it is.
-            let mut files = std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
+            let mut files =
+                std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
             files.find(|file| runs(file))
         };
         let chosen = variable("TERMINAL").and_then(|t| t.into_string().ok()).filter(|t| !t.is_empty());
@@ -107,9 +108,7 @@ pub(crate) async fn show(session: &Connection, terminal: &Terminal, ids: &[Strin
 
 /// Whether a service manager of the user is on the bus, so that [`show`] has somebody to ask.
 pub(crate) async fn can_show(session: &Connection) -> bool {
-    let Ok(bus) = zbus::fdo::DBusProxy::new(session).await else { return false };
-    let Ok(name) = MANAGER.try_into() else { return false };
-    bus.name_has_owner(name).await.unwrap_or(false)
+    crate::power::runs(session, MANAGER).await
 }
 
 /// Ids come back from a notification service: nothing else goes on a command line.

@@ -3,11 +3,14 @@
 #![expect(clippy::disallowed_methods, reason = "tests make files of their own, and try what must fail")]
 
 use super::*;
+use crate::desktop::testing::{Bus, tool};
 use std::io::ErrorKind;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
 const PLACE: &str = "LAPWING_TEST_SANDBOX";
+const BUS: &str = "LAPWING_TEST_BUS";
 
 /// A home with a file in it, a state directory beside it, and a socket that listens.
 struct Place {
@@ -43,10 +46,15 @@ fn apart(part: &str) -> String {
     for file in ["home/.npmrc", "packs/own.toml", "outside"] {
         std::fs::write(dir.path().join(file), "text").unwrap();
     }
-    let _listener = UnixListener::bind(dir.path().join("bus")).unwrap();
+    let git = Command::new(tool("git")).args(["init", "-q"]).arg(place.home().join("repo")).status();
+    assert!(git.unwrap().success());
+    let bus = Bus::new();
+    let abstract_name = SocketAddr::from_abstract_name(dir.path().as_os_str().as_encoded_bytes()).unwrap();
+    let _abstract = UnixListener::bind_addr(&abstract_name).unwrap();
+    let _journal = UnixDatagram::bind(dir.path().join("journal")).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", &format!("sandbox::tests::{part}"), "--ignored", "--nocapture"]);
-    let out = command.env(PLACE, dir.path()).stdin(Stdio::null()).output().unwrap();
+    let out = command.env(PLACE, dir.path()).env(BUS, &bus.address).stdin(Stdio::null()).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success() && said.contains("1 passed"), "{said}");
     said
@@ -67,13 +75,14 @@ fn files() {
     let (place, sandbox) = Place::enter();
     let file = place.home().join(".npmrc");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "text");
-    assert_eq!(std::fs::read_dir(place.home()).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(place.home()).unwrap().count(), 3);
     assert_eq!(std::fs::read_to_string(place.dir.join("packs/own.toml")).unwrap(), "text");
     let own = place.state().join("ledger.db");
     std::fs::write(&own, "state").unwrap();
     std::fs::rename(&own, place.state().join("old.db")).unwrap();
     std::fs::remove_file(place.state().join("old.db")).unwrap();
     std::fs::write("/dev/null", "nothing").unwrap();
+    works(&place);
     if sandbox.landlock == Landlock::Absent {
         println!("this kernel has no Landlock: what is refused was not tried");
         return;
@@ -88,8 +97,28 @@ fn files() {
     std::fs::copy("/bin/true", &copy).unwrap();
     assert!(denied(Command::new(&copy).status()), "what it writes cannot be run");
     assert!(!sandbox.sees_processes());
-    let parent = std::os::unix::process::parent_id();
-    assert!(denied(std::fs::read(format!("/proc/{parent}/environ"))), "see `sees_processes`");
+    // Root has a way around this.
+    if !rustix::process::geteuid().is_root() {
+        let parent = std::os::unix::process::parent_id();
+        assert!(denied(std::fs::read(format!("/proc/{parent}/environ"))), "see `sees_processes`");
+    }
+}
+
+/// What the agent does all day.
+fn works(place: &Place) {
+    let ledger = rusqlite::Connection::open(place.state().join("test.db")).unwrap();
+    ledger.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1);").unwrap();
+    let mut git = Command::new(tool("git"));
+    git.env_clear().env("HOME", place.home());
+    let said =
+        git.arg("-C").arg(place.home().join("repo")).args(["rev-parse", "--git-dir"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), ".git", "{said:?}");
+    let inotify = rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).unwrap();
+    rustix::fs::inotify::add_watch(&inotify, place.home(), rustix::fs::inotify::WatchFlags::CREATE).unwrap();
+    let worker = std::thread::Builder::new().name("worker".to_owned());
+    let file = place.home().join(".npmrc");
+    let read = worker.spawn(move || std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(read.join().unwrap(), "text");
 }
 
 #[test]
@@ -113,13 +142,22 @@ fn sockets() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let tcp = std::net::TcpListener::bind(address).unwrap_err();
         let udp = std::net::UdpSocket::bind(address).unwrap_err();
-        assert_eq!((tcp.raw_os_error(), udp.raw_os_error()), (Some(libc::EAFNOSUPPORT), Some(libc::EAFNOSUPPORT)));
+        assert_eq!(
+            (tcp.raw_os_error(), udp.raw_os_error()),
+            (Some(libc::EAFNOSUPPORT), Some(libc::EAFNOSUPPORT))
+        );
     }
-    UnixStream::connect(place.dir.join("bus")).unwrap();
+    UnixDatagram::unbound().unwrap().send_to(b"MESSAGE=x", place.dir.join("journal")).unwrap();
+    let name = SocketAddr::from_abstract_name(place.dir.as_os_str().as_encoded_bytes()).unwrap();
+    UnixStream::connect_addr(&name).expect("a bus may have an abstract address");
     UnixStream::pair().unwrap();
-    assert!(Command::new("/bin/true").status().unwrap().success(), "programs can be started");
-    let curl = Command::new("/bin/sh").args(["-c", "exec 3<>/dev/tcp/127.0.0.1/9"]).stderr(Stdio::null()).status();
-    assert!(!curl.unwrap().success(), "and have no network either");
+    let address = std::env::var(BUS).unwrap();
+    let bus = zbus::blocking::connection::Builder::address(address.as_str()).unwrap().build().unwrap();
+    assert!(!zbus::blocking::fdo::DBusProxy::new(&bus).unwrap().list_names().unwrap().is_empty());
+    let mut bash = Command::new("bash");
+    let status = bash.args(["-c", "echo < /dev/tcp/127.0.0.1/9"]).output().unwrap();
+    let said = String::from_utf8_lossy(&status.stderr).into_owned();
+    assert!(said.contains("not supported"), "what it starts has no network either: {said}");
 }
 
 #[test]
