@@ -1,7 +1,10 @@
 //! What is remembered between runs: findings, where they were seen, what people decided, and which files have not
 //! changed since. SQLite; never holds a secret. One writer at a time, any number of readers.
 
+mod events;
 mod schema;
+
+pub(crate) use events::Event;
 
 use lapwing_rules::finding::{Finding, Location};
 use lapwing_rules::fingerprint::FindingId;
@@ -238,6 +241,7 @@ impl Ledger {
             [now],
         )?;
         self.db.execute(&format!("UPDATE finding SET resolved = ?1 WHERE {gone}"), [now])?;
+        events::prune(&self.db, now)?;
         Ok(())
     }
 
