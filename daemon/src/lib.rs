@@ -14,6 +14,7 @@ pub mod examine;
 #[doc(hidden)]
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+pub mod history;
 pub mod home;
 mod key;
 mod ledger;

@@ -78,15 +78,9 @@ impl Guarded {
 
 /// Whether the sender of a message is the user whose agent this is. Who cannot be told is not.
 async fn ours(connection: &Connection, header: &Header<'_>) -> Result<bool, ()> {
-    let uid = match header.sender() {
-        Some(name) => {
-            let bus = fdo::DBusProxy::new(connection).await.map_err(|_| ())?;
-            let name = BusName::from(name.to_owned());
-            bus.get_connection_credentials(name).await.map_err(|_| ())?.unix_user_id()
-        }
-        None if connection.is_bus() => None,
-        None => connection.peer_creds().await.map_err(|_| ())?.unix_user_id(),
-    };
+    let name = BusName::from(header.sender().ok_or(())?.to_owned());
+    let bus = fdo::DBusProxy::new(connection).await.map_err(|_| ())?;
+    let uid = bus.get_connection_credentials(name).await.map_err(|_| ())?.unix_user_id();
     Ok(uid == Some(rustix::process::geteuid().as_raw()))
 }
 

@@ -66,9 +66,6 @@ pub(crate) enum At<'a> {
     Session,
     /// The bus at an address.
     Address(&'a str),
-    /// One peer, without a bus.
-    #[cfg(test)]
-    Peer(tokio::net::UnixStream),
 }
 
 /// Why the object is not on the bus.
@@ -163,8 +160,6 @@ async fn connect(
     let builder = match at {
         At::Session => Builder::session()?,
         At::Address(address) => Builder::address(address)?,
-        #[cfg(test)]
-        At::Peer(stream) => Builder::unix_stream(stream).server(zbus::Guid::generate())?.p2p(),
     };
     builder.serve_at(PATH, Guarded::new(Agent::new(calls, status)))?.build().await
 }

@@ -109,7 +109,7 @@ fn short(text: &str, what: &str) -> Result<(), Refusal> {
 }
 
 /// Everything about findings is told as in the JSON of `lapwing list`: an object is a{sv} with the same field names, text
-/// is s (ay when it holds a NUL byte), a whole number x, an array of objects aa{sv}, an array of text as; a field that is
+/// is s (ay when it holds what the bus has no text for), a whole number x, an array of objects aa{sv}, an array of text as; a field that is
 /// null is left out. Moments are seconds since 1970. No method changes a user's file; nothing that is told holds a secret.
 /// Errors are org.lapwing.Agent1.Error.NoFinding, Ambiguous, Busy, Refused, Denied and Failed.
 #[interface(name = "org.lapwing.Agent1")]
@@ -248,13 +248,13 @@ impl Agent {
     /// What is wrong, one line each, with what to do.
     #[zbus(property)]
     fn problems(&self) -> Vec<String> {
-        self.now(|s| s.problems.iter().map(|problem| problem.replace('\0', "\u{fffd}")).collect())
+        self.now(|s| s.problems.iter().map(|problem| wire::plain(problem)).collect())
     }
 
     /// What keeps the agent itself from doing harm.
     #[zbus(property)]
     fn sandbox(&self) -> String {
-        self.now(|s| s.sandbox.replace('\0', "\u{fffd}"))
+        self.now(|s| wire::plain(&s.sandbox))
     }
 
     /// Bytes of memory in use.

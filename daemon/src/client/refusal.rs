@@ -1,5 +1,6 @@
 //! Why the agent does not do what it was asked: errors of the bus, each with a name of its own.
 
+use super::wire;
 use crate::examine;
 use zbus::DBusError;
 use zbus::message::{Header, Message};
@@ -72,8 +73,7 @@ impl Refusal {
 
 impl DBusError for Refusal {
     fn create_reply(&self, call: &Header<'_>) -> zbus::Result<Message> {
-        // A bus hangs up on who sends text with a NUL in it.
-        let text = self.to_string().replace('\0', "\u{fffd}");
+        let text = wire::plain(&self.to_string());
         let reply = Message::error(call, self.name())?;
         match self {
             Refusal::NoFinding { id } => reply.build(&(text, id)),

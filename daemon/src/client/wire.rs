@@ -2,8 +2,8 @@
 //! an object is `a{sv}` with the same field names, text is `s`, a whole number `x` (`t` from 2⁶³ on), an array of objects `aa{sv}`, an array of
 //! text `as`. A field that is `null` is left out.
 //!
-//! D-Bus has no text with NUL bytes in it (a bus hangs up on who sends it), and what was found in a file may have them:
-//! such text is told as bytes, `ay`.
+//! D-Bus has no text with NUL bytes in it (a bus hangs up on who sends it), some of its libraries take none with code points
+//! that are no characters (U+FFFE), and what was found in a file may have either: such text is told as bytes, `ay`.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,7 +65,17 @@ fn told(name: &str, json: Json) -> Option<Value<'static>> {
 }
 
 fn spoken(text: String) -> Value<'static> {
-    if text.contains('\0') { text.into_bytes().into() } else { text.into() }
+    if text.contains(unspeakable) { text.into_bytes().into() } else { text.into() }
+}
+
+/// What no text on the bus may hold.
+fn unspeakable(c: char) -> bool {
+    c == '\0' || matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// Text that has to be text, with what it may not hold replaced.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(unspeakable, "\u{fffd}")
 }
 
 fn object(fields: Map<String, Json>) -> HashMap<String, Value<'static>> {
@@ -80,7 +90,7 @@ fn array(name: &str, items: Vec<Json>) -> Value<'static> {
     }
     let text = |item: Json| if let Json::String(text) = item { text } else { item.to_string() };
     let items: Vec<String> = items.into_iter().map(text).collect();
-    if items.iter().any(|text| text.contains('\0')) {
+    if items.iter().any(|text| text.contains(unspeakable)) {
         return items.into_iter().map(String::into_bytes).collect::<Vec<_>>().into();
     }
     items.into()

@@ -1,9 +1,11 @@
 //! What is remembered between runs: findings, where they were seen, what people decided, and which files have not
 //! changed since. SQLite; never holds a secret. One writer at a time, any number of readers.
 
+mod events;
 mod news;
 mod schema;
 
+pub(crate) use events::Event;
 pub(crate) use news::{Cursor, Totals, Turn};
 
 use lapwing_rules::finding::{Finding, Location};
@@ -244,6 +246,7 @@ impl Ledger {
             [now],
         )?;
         self.db.execute(&format!("UPDATE finding SET resolved = ?1 WHERE {gone}"), [now])?;
+        events::prune(&self.db, now)?;
         Ok(())
     }
 
