@@ -44,8 +44,7 @@ impl Agent {
                 drop(reply.send(Ok(())));
             }
             Call::Resume { reply } => {
-                self.resume(now);
-                effects.push(Effect::Plan);
+                self.resume(now, effects);
                 drop(reply.send(Ok(())));
             }
             Call::Reload { reply } => {
@@ -59,8 +58,9 @@ impl Agent {
     }
 
     /// Looks again, at everything: what has happened meanwhile was not seen.
-    pub(super) fn resume(&mut self, now: Moment) {
+    pub(super) fn resume(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         if self.paused.take().is_some() {
+            effects.push(Effect::Plan);
             self.schedule.want(Why::Asked, now);
         }
     }

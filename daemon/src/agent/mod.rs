@@ -215,7 +215,7 @@ impl Agent {
             return;
         }
         if self.paused.flatten().is_some_and(|until| until <= now) {
-            self.resume(now);
+            self.resume(now, effects);
         }
         self.start_look(now, effects);
         self.start_pass(now, effects);

@@ -15,7 +15,8 @@ fn say_everything(sandbox: &Sandbox) {
     let record = crate::notice::tests::record("F-7K3Q2MAB", Severity::Critical, Some(Grade::Proved));
     opened(&record);
     resolved(&record);
-    let sweep = Swept { at: 1, millis: 1, files: 3, unchanged: 0, bytes: 1, opened: 1, resolved: 0, complete: true };
+    let sweep =
+        Swept { at: 1, millis: 1, files: 3, unchanged: 0, bytes: 1, opened: 1, resolved: 0, complete: true };
     swept(&sweep, &BTreeMap::from([(Severity::High, 2)]));
     let paths = vec!["~/a\nb\u{1b}[2J".to_owned()];
     gap(&Gap { reason: Reason::Unreadable, policy: false, count: 1, why: paths[0].clone(), paths });
