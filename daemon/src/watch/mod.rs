@@ -16,7 +16,9 @@ pub(crate) use trouble::Trouble;
 use crate::event::FileEvent;
 use crate::machine::files;
 use notify::event::{CreateKind, Flag, ModifyKind, RemoveKind, RenameMode};
-use notify::{Config, Event, EventKind, EventKindMask, INotifyWatcher, PathOp, RecursiveMode, WatchPathConfig};
+use notify::{
+    Config, Event, EventKind, EventKindMask, INotifyWatcher, PathOp, RecursiveMode, WatchPathConfig,
+};
 use notify::{ErrorKind, Watcher as _};
 use rustix::fs::{FileType, RawDir};
 use std::collections::{BTreeSet, HashSet};
@@ -104,10 +106,17 @@ impl Watcher {
                 let all: Vec<_> = std::mem::take(&mut self.watched).into_iter().collect();
                 let troubles = self.apply(&all, &[]);
                 drop(old);
-                troubles
+                // What the old one held is free now, or any moment.
+                let full = troubles.iter().any(|t| matches!(t, Trouble::LimitReached { .. }));
+                if full { self.apply(&all, &[]) } else { troubles }
             }
             Err(trouble) => vec![trouble],
         }
+    }
+
+    /// Whether a directory is watched.
+    pub(crate) fn watches(&self, dir: &Path) -> bool {
+        self.watched.contains(dir)
     }
 
     /// Whether a directory is watched, or any below it.
@@ -173,7 +182,10 @@ impl Watcher {
                 batch.remove(0);
                 if matches!(error.source.kind, ErrorKind::MaxFilesWatch) {
                     let watched = self.watched.len();
-                    troubles.push(Trouble::LimitReached { watched, wanted: watched + 1 + batch.len() + rest.len() });
+                    troubles.push(Trouble::LimitReached {
+                        watched,
+                        wanted: watched + 1 + batch.len() + rest.len(),
+                    });
                     return troubles;
                 }
                 troubles.push(Trouble::watching(&error.source, origin.as_path()));
