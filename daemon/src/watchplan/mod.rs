@@ -232,6 +232,11 @@ impl Plan {
         if room { Verdict::Watch } else { Verdict::Sweep(Why::Budget) }
     }
 
+    /// Whether a directory is watched.
+    pub(crate) fn watches(&self, dir: &Path) -> bool {
+        self.watched.contains(dir)
+    }
+
     /// Counts a directory that is watched now.
     pub(crate) fn joined(&mut self, dir: PathBuf) {
         self.watched.insert(dir);
