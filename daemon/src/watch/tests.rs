@@ -215,6 +215,23 @@ fn a_directory_is_followed_under_its_new_name() {
 }
 
 #[test]
+fn what_is_watched_below_a_moved_directory_is_left_even_if_that_was_not_watched() {
+    let mut agent = Agent::new(Inbox::MOST);
+    let (old, new) = (agent.root.join("old"), agent.root.join("new"));
+    std::fs::create_dir_all(old.join("a/b")).unwrap();
+    agent.until("all are watched", |agent| agent.watcher.counts().watched == 4);
+    assert_eq!(agent.watcher.apply(&[], std::slice::from_ref(&old)), []);
+    assert_eq!(agent.watcher.apply(&[old.join("a/b"), old.join("a")], &[]), []);
+    std::fs::rename(&old, &new).unwrap();
+    agent.until("the new names are watched", |agent| agent.watcher.watches(&agent.root.join("new/a/b")));
+    agent.settle();
+    write(&new.join("a/b/file"), "text");
+    agent.until("a file", |agent| agent.changed.contains(&agent.root.join("new/a/b/file")));
+    assert!(!agent.changed.iter().any(|path| path.starts_with(&old)), "{:?}", agent.changed);
+    assert!(!agent.watcher.watches_below(&old));
+}
+
+#[test]
 fn a_thousand_renames_of_directories_end_with_the_right_one_watched() {
     let mut agent = Agent::new(Inbox::MOST);
     let root = agent.root.clone();
