@@ -138,6 +138,7 @@ impl Coalescer {
     }
 
     /// How many paths wait.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -115,6 +115,7 @@ impl Watcher {
     }
 
     /// Whether a directory is watched.
+    #[cfg(test)]
     pub(crate) fn watches(&self, dir: &Path) -> bool {
         self.watched.contains(dir)
     }
