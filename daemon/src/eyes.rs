@@ -143,7 +143,14 @@ impl Worker {
             Err(trouble) => return self.troubles.push(trouble),
         };
         let terms = Arc::new(self.terms(world));
-        let met: Vec<Met> = dirs.iter().filter_map(|dir| met(&self.home, dir)).collect();
+        // What has come since the sweep was there is not in its list.
+        let joined: Vec<PathBuf> = self
+            .plan
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map_or_else(Vec::new, |plan| plan.watched().map(Path::to_owned).collect());
+        let met: Vec<Met> = dirs.iter().chain(&joined).filter_map(|dir| met(&self.home, dir)).collect();
         let moved = crate::sweep::moved(world.setup.engine.places());
         let repositories: Vec<PathBuf> = repositories.iter().map(|dir| self.home.real(dir)).collect();
         let wishes = Wishes {
