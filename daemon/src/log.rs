@@ -4,9 +4,11 @@
 //!
 //! Only what this crate says is let through: what libraries say, of the messages on the bus for instance, may hold anything.
 
-use crate::config::ConfigError;
-use crate::record::{Gap, Record, Summary};
+use crate::client::Swept;
+use crate::record::{Gap, Record};
 use crate::sandbox::Sandbox;
+use lapwing_rules::rule::Severity;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use tracing::field::{Field, Visit};
@@ -49,11 +51,13 @@ pub(crate) enum Message {
     Limited,
     /// Something could not be told on the desktop.
     Untold,
+    /// Something that the agent leans on is in trouble.
+    Trouble,
 }
 
 impl Message {
     /// All of them.
-    pub(crate) const ALL: [Message; 11] = [
+    pub(crate) const ALL: [Message; 12] = [
         Message::Opened,
         Message::Resolved,
         Message::Swept,
@@ -65,6 +69,7 @@ impl Message {
         Message::Sandboxed,
         Message::Limited,
         Message::Untold,
+        Message::Trouble,
     ];
 
     /// Its name, the value of `LAPWING_EVENT`, and its MESSAGE_ID. Both are promises: neither ever changes.
@@ -81,6 +86,7 @@ impl Message {
             Message::Sandboxed => ("sandbox", "452e909880154163ada8baf70fe36b1d"),
             Message::Limited => ("limit-reached", "e25e862a045348ac80877beabb556d51"),
             Message::Untold => ("not-told", "1441da597fef4c28be7484a6397ade3f"),
+            Message::Trouble => ("trouble", "fc610c67ae184245813ec29547e8bfda"),
         }
     }
 
@@ -197,23 +203,24 @@ pub(crate) fn resolved(record: &Record) {
     );
 }
 
-/// The whole home has been examined.
-pub(crate) fn swept(summary: &Summary) {
-    let open = summary.critical + summary.high + summary.medium + summary.low + summary.info;
-    let end = if summary.complete { "" } else { "; not everything could be examined" };
+/// The whole home has been examined; these many findings are open.
+pub(crate) fn swept(swept: &Swept, open: &BTreeMap<Severity, u32>) {
+    let all: u32 = open.values().sum();
+    let of = |severity| open.get(&severity).copied().unwrap_or_default();
+    let end = if swept.complete { "" } else { "; not everything could be examined" };
     say!(
         info,
         Swept,
-        LAPWING_FILES = summary.files,
-        LAPWING_UNCHANGED = summary.unchanged,
-        LAPWING_BYTES = summary.bytes,
-        LAPWING_MILLIS = summary.millis,
-        LAPWING_OPEN = open,
-        LAPWING_CRITICAL = summary.critical,
-        LAPWING_HIGH = summary.high,
-        LAPWING_COMPLETE = summary.complete,
-        "examined {} files, {open} findings are open{end}",
-        summary.files
+        LAPWING_FILES = swept.files,
+        LAPWING_UNCHANGED = swept.unchanged,
+        LAPWING_BYTES = swept.bytes,
+        LAPWING_MILLIS = swept.millis,
+        LAPWING_OPEN = all,
+        LAPWING_CRITICAL = of(Severity::Critical),
+        LAPWING_HIGH = of(Severity::High),
+        LAPWING_COMPLETE = swept.complete,
+        "examined {} files, {all} findings are open{end}",
+        swept.files
     );
 }
 
@@ -231,9 +238,13 @@ pub(crate) fn gap(gap: &Gap) {
 }
 
 /// A configuration cannot be used; the one before it stays in force.
-pub(crate) fn refused(error: &ConfigError, file: &str) {
-    let why = crate::text::line(&error.why);
-    say!(error, Refused, LAPWING_PATH = file, "configuration refused: {file}: {why}");
+pub(crate) fn refused(why: &str) {
+    say!(error, Refused, "configuration refused: {}", crate::text::line(why));
+}
+
+/// Something that the agent leans on is in trouble.
+pub(crate) fn trouble(about: &str, why: &str) {
+    say!(warn, Trouble, LAPWING_SOURCE = about, "{about}: {}", crate::text::line(why));
 }
 
 /// Another configuration is in force.

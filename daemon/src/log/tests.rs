@@ -15,11 +15,13 @@ fn say_everything(sandbox: &Sandbox) {
     let record = crate::notice::tests::record("F-7K3Q2MAB", Severity::Critical, Some(Grade::Proved));
     opened(&record);
     resolved(&record);
-    swept(&Summary { files: 3, complete: true, ..Summary::default() });
+    let sweep = Swept { at: 1, millis: 1, files: 3, unchanged: 0, bytes: 1, opened: 1, resolved: 0, complete: true };
+    swept(&sweep, &BTreeMap::from([(Severity::High, 2)]));
     let paths = vec!["~/a\nb\u{1b}[2J".to_owned()];
     gap(&Gap { reason: Reason::Unreadable, policy: false, count: 1, why: paths[0].clone(), paths });
     let why = "not valid TOML: error at line 2\n  |\n2 | key = \"value\"\n".to_owned();
-    refused(&ConfigError { file: String::new(), why }, "~/.config/lapwing/config.toml");
+    refused(&format!("~/.config/lapwing/config.toml: {why}"));
+    trouble("ledger", "the disk is full");
     reloaded();
     started(7);
     stopped("asked to");
