@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Starts the units under a real systemd, in a container that is thrown away, and looks at what a program in them can do and
 # cannot. Needs root, systemd-nspawn, mmdebstrap and, the first time, a Debian mirror.
-#   systemd/boot.sh IMAGE      IMAGE is a directory with a minimal Debian; made when it is not there (about 200 MB)
+#   systemd/boot.sh IMAGE [PROGRAMS]
+#   IMAGE     a directory with a minimal Debian; made when it is not there (about 200 MB)
+#   PROGRAMS  a directory with lapwingd and lapwing, to be started as well
 set -euo pipefail
 cd "$(dirname "$0")"
 
 image=${1:?where the image is, or is to be made}
+programs=${2:-}
 for tool in systemd-nspawn mmdebstrap nsenter unshare; do
     command -v "$tool" >/dev/null || { echo "needs $tool" >&2; exit 2; }
 done
@@ -148,3 +151,31 @@ expect 'user unit' "/home/$user/.local/state/lapwing/told" "${common[@]}" write-
 inside systemctl start lapwingd@1000.service || { inside journalctl --no-pager -n 20 >&2; exit 1; }
 expect 'system unit' /var/lib/lapwing/1000/told "${common[@]}"
 inside systemctl stop lapwingd@1000.service
+
+# The agent itself: it says when it is ready, answers, ends when told to, and is not started again on a bad configuration.
+real() {
+    local home=$work/root/home/$user code ask
+    ask=(inside systemd-run --quiet --user --machine="$user@" --pipe --wait lapwing)
+    install -m 755 "$programs/lapwingd" "$programs/lapwing" "$work/root/usr/bin/"
+    "${as_user[@]}" start lapwingd.service || { inside journalctl --no-pager -n 20 >&2; return 1; }
+    "${ask[@]}" status
+    "${as_user[@]}" reload lapwingd.service
+    "${as_user[@]}" --quiet is-active lapwingd.service
+    "${as_user[@]}" stop lapwingd.service
+    [[ $("${as_user[@]}" show --value --property=Result lapwingd.service) == success ]]
+    inside systemctl start lapwingd@1000.service
+    "${ask[@]}" status
+    inside systemctl stop lapwingd@1000.service
+    inside journalctl --no-pager --output=cat SYSLOG_IDENTIFIER=lapwingd
+    mkdir -p "$home/.config/lapwing"
+    echo 'no = "such key"' >"$home/.config/lapwing/config.toml"
+    if "${as_user[@]}" start lapwingd.service 2>/dev/null; then
+        echo 'started with a bad configuration' >&2
+        return 1
+    fi
+    code=$("${as_user[@]}" show --value --property=ExecMainStatus lapwingd.service)
+    [[ $code == 78 && $("${as_user[@]}" show --value --property=NRestarts lapwingd.service) == 0 ]] ||
+        { echo "ended with $code, and was started again" >&2; return 1; }
+    echo 'agent: as it should be'
+}
+[[ -z $programs ]] || real
