@@ -40,9 +40,8 @@ try() {
     echo "$name=$could" >>"$told"
 }
 net() { echo >/dev/tcp/127.0.0.1/9; } # refused by nobody who listens, or not supported at all
-told=${XDG_STATE_HOME:-$HOME/.local/state}
-[[ -z ${XDG_STATE_HOME:-} ]] && told+=/lapwing
-told+=/told
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$UID}
+told=$HOME/.local/state/lapwing/told
 : >"$told" || exit 1
 try write-home touch "$HOME/written"
 try write-runtime touch "$XDG_RUNTIME_DIR/written"
@@ -123,8 +122,8 @@ clean() {
 trap clean EXIT
 
 expect() {
-    local unit=$1 told=$2 wrong=0 line
-    shift 2
+    local unit=$1 told=/home/$user/.local/state/lapwing/told wrong=0 line
+    shift
     for line in "$@"; do
         inside grep -qx "$line" "$told" || { echo "$unit: not so: $line" >&2; wrong=1; }
     done
@@ -145,12 +144,12 @@ as_user=(inside systemctl --user --machine="$user@")
 "${as_user[@]}" --quiet preset lapwingd.service
 [[ $("${as_user[@]}" is-enabled lapwingd.service) == enabled ]]
 "${as_user[@]}" start lapwingd.service || { inside journalctl --no-pager -n 20 >&2; exit 1; }
-expect 'user unit' "/home/$user/.local/state/lapwing/told" "${common[@]}" write-own-runtime=yes environment-of-others=no
+expect 'user unit' "${common[@]}" write-own-runtime=yes environment-of-others=no
 "${as_user[@]}" stop lapwingd.service
 
-inside systemctl start lapwingd@1000.service || { inside journalctl --no-pager -n 20 >&2; exit 1; }
-expect 'system unit' /var/lib/lapwing/1000/told "${common[@]}"
-inside systemctl stop lapwingd@1000.service
+inside systemctl start lapwingd@$user.service || { inside journalctl --no-pager -n 20 >&2; exit 1; }
+expect 'system unit' "${common[@]}"
+inside systemctl stop lapwingd@$user.service
 
 # The agent itself: it says when it is ready, answers, ends when told to, and is not started again on a bad configuration.
 real() {
@@ -158,14 +157,14 @@ real() {
     ask=(inside systemd-run --quiet --user --machine="$user@" --pipe --wait lapwing)
     install -m 755 "$programs/lapwingd" "$programs/lapwing" "$work/root/usr/bin/"
     "${as_user[@]}" start lapwingd.service || { inside journalctl --no-pager -n 20 >&2; return 1; }
-    "${ask[@]}" status
+    "${ask[@]}" status | grep -F 'is watching'
     "${as_user[@]}" reload lapwingd.service
     "${as_user[@]}" --quiet is-active lapwingd.service
     "${as_user[@]}" stop lapwingd.service
     [[ $("${as_user[@]}" show --value --property=Result lapwingd.service) == success ]]
-    inside systemctl start lapwingd@1000.service
-    "${ask[@]}" status
-    inside systemctl stop lapwingd@1000.service
+    inside systemctl start lapwingd@$user.service
+    "${ask[@]}" status | grep -F 'is watching'
+    inside systemctl stop lapwingd@$user.service
     inside journalctl --no-pager --output=cat SYSLOG_IDENTIFIER=lapwingd
     mkdir -p "$home/.config/lapwing"
     echo 'no = "such key"' >"$home/.config/lapwing/config.toml"
