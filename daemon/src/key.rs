@@ -38,7 +38,8 @@ fn stored(state: &Path, ask: bool) -> Result<Key, String> {
     match read(&path)? {
         Some(Stored::Key(key)) => Ok(key),
         Some(Stored::Keyring) if !ask && keyring_locked() => {
-            Err("the keyring that has the key of finding ids is locked; unlock it, and the agent goes on".to_owned())
+            Err("the keyring that has the key of finding ids is locked; unlock it, and the agent goes on"
+                .to_owned())
         }
         Some(Stored::Keyring) => from_keyring().map_err(|e| {
             format!("the keyring does not give the key of finding ids ({e}); unlock it and run again")
@@ -58,7 +59,10 @@ fn keyring_locked() -> bool {
             "Get",
             &("org.freedesktop.Secret.Collection", "Locked"),
         )?;
-        reply.body().deserialize::<zbus::zvariant::OwnedValue>().and_then(|v| bool::try_from(v).map_err(zbus::Error::from))
+        reply
+            .body()
+            .deserialize::<zbus::zvariant::OwnedValue>()
+            .and_then(|v| bool::try_from(v).map_err(zbus::Error::from))
     };
     locked().unwrap_or(true)
 }
@@ -105,7 +109,9 @@ fn read(path: &Path) -> Result<Option<Stored>, String> {
 /// Makes a key: in the keyring, written and read back, else in the file.
 fn make(path: &Path, ask: bool) -> Result<Key, String> {
     let key = random();
-    let keyring = (session_bus() && (ask || !keyring_locked())).then(|| into_keyring(&key)).is_some_and(|stored| stored.is_ok());
+    let keyring = (session_bus() && (ask || !keyring_locked()))
+        .then(|| into_keyring(&key))
+        .is_some_and(|stored| stored.is_ok());
     let text = if keyring { MARKER.to_owned() } else { crate::text::hex(&key[..]) };
     let text = Zeroizing::new(text + "\n");
     match write_new(path, text.as_bytes()) {

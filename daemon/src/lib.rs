@@ -9,8 +9,8 @@ pub mod config;
 mod desktop;
 mod document;
 mod event;
-mod eyes;
 pub mod examine;
+mod eyes;
 #[doc(hidden)]
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

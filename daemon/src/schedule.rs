@@ -131,7 +131,9 @@ fn patience(why: Why, strain: Strain) -> Duration {
     match why {
         Why::Asked => Duration::ZERO,
         Why::Missed => any(10 * MINUTE, strain.busy).max(any(30 * MINUTE, strain.saver)),
-        Why::Routine => any(HOUR, strain.busy).max(any(24 * HOUR, strain.battery)).max(any(72 * HOUR, strain.saver)),
+        Why::Routine => {
+            any(HOUR, strain.busy).max(any(24 * HOUR, strain.battery)).max(any(72 * HOUR, strain.saver))
+        }
     }
 }
 

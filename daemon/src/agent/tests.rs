@@ -258,7 +258,8 @@ fn a_ledger_in_trouble_is_tried_again_less_and_less_often_and_made_up_for() {
     let mut scene = scene(false).rested();
     scene.changed("/home/dev/.env");
     scene.passes(ms(200));
-    let trouble = || Looked { trouble: Some(Trouble::Ledger("the disk is full".to_owned())), ..Looked::default() };
+    let trouble =
+        || Looked { trouble: Some(Trouble::Ledger("the disk is full".to_owned())), ..Looked::default() };
     scene.looked(trouble());
     assert!(scene.has(|e| matches!(e, Effect::Complain(Source::Ledger, why) if why.contains("full"))));
     assert!(scene.status().problems[0].contains("the disk is full"));
@@ -324,7 +325,9 @@ fn paused_it_looks_at_nothing_and_afterwards_at_everything() {
     assert_eq!((scene.looks(), scene.pass()), (None, None));
     let (reply, answer) = oneshot::channel();
     scene.happens(Event::Asked(Call::Rescan { paths: Vec::new(), reply }));
-    assert!(matches!(answer.blocking_recv(), Ok(Err(Refusal::Refused(why))) if why.contains("lapwing resume")));
+    assert!(
+        matches!(answer.blocking_recv(), Ok(Err(Refusal::Refused(why))) if why.contains("lapwing resume"))
+    );
     scene.passes(ms(2000));
     assert_eq!(scene.pass(), Some(Pass::Home));
     assert!(scene.has(|e| matches!(e, Effect::Plan)), "it watches again");

@@ -15,7 +15,8 @@ impl Agent {
         status.ignored = self.totals.ignored;
         (status.watched, status.unwatched) =
             self.watching.as_ref().map_or((0, 0), |w| (w.watched, w.unwatched));
-        status.problems = self.problems.iter().map(|(source, why)| format!("{}: {why}", source.word())).collect();
+        status.problems =
+            self.problems.iter().map(|(source, why)| format!("{}: {why}", source.word())).collect();
     }
 
     /// Until when it looks away; `Some(None)` is until it is told to go on.

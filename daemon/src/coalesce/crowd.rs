@@ -83,7 +83,8 @@ impl Crowd {
     pub(super) fn heaviest(&self) -> Option<PathBuf> {
         // What is highest counts the most, and nothing above it counts at all.
         let top = self.below.iter().filter(|(_, sum)| **sum >= DIRECT);
-        let (dir, _) = top.max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.as_os_str().len().cmp(&a.0.as_os_str().len())))?;
+        let (dir, _) =
+            top.max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.as_os_str().len().cmp(&a.0.as_os_str().len())))?;
         Some(self.common(dir))
     }
 

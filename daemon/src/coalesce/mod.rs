@@ -249,7 +249,8 @@ impl Coalescer {
         if let Some((tree, _)) = path.ancestors().skip(1).find_map(tree) {
             return Some(Arc::clone(tree));
         }
-        let busy = |dir: &Path| self.busy.get(dir).filter(|b| b.until > now).map(|b| (dir.to_owned(), b.round));
+        let busy =
+            |dir: &Path| self.busy.get(dir).filter(|b| b.until > now).map(|b| (dir.to_owned(), b.round));
         let (dir, round) = path.ancestors().skip(1).find_map(busy)?;
         self.swallow(&dir);
         self.take(&dir);
@@ -283,7 +284,8 @@ impl Coalescer {
         if !self.crowd.any_below(dir) {
             return None;
         }
-        let below: Vec<_> = self.waiting.keys().filter(|p| p.starts_with(dir) && ***p != *dir).cloned().collect();
+        let below: Vec<_> =
+            self.waiting.keys().filter(|p| p.starts_with(dir) && ***p != *dir).cloned().collect();
         let taken = below.iter().filter_map(|path| self.take(path)).map(|e| (e.first, e.round));
         taken.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }

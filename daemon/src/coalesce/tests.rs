@@ -140,7 +140,10 @@ fn a_checkout_is_swept_where_it_was_and_not_file_by_file() {
     // 100,000 files in 10,000 directories, 20,000 a second.
     let path = |n: u64| format!("src/repo/{}/{}/{}/{n}", n / 10_000, n / 100, n / 10);
     let script = Script::run((0..100_000).map(|n| (n / 20, changed(&path(n)))));
-    let other = script.looks.iter().find(|(_, look)| !matches!(look, Look::Below(p) if p.starts_with(at("src/repo"))));
+    let other = script
+        .looks
+        .iter()
+        .find(|(_, look)| !matches!(look, Look::Below(p) if p.starts_with(at("src/repo"))));
     assert_eq!(other, None);
     assert!(script.looks.len() <= 20, "{} looks", script.looks.len());
     assert!(script.most < 1100, "{} waited", script.most);

@@ -45,7 +45,8 @@ impl Ledger {
 
     /// Up to where the agent has told what happened; `None` when it never has.
     pub(crate) fn told(&self) -> Result<Option<Cursor>> {
-        let told = self.db.query_row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'told'", [], |r| r.get(0));
+        let told =
+            self.db.query_row("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'told'", [], |r| r.get(0));
         Ok(told.optional()?)
     }
 
@@ -96,7 +97,11 @@ impl Ledger {
             |r| {
                 let reason: Option<String> = r.get(2)?;
                 let until = r.get(3)?;
-                Ok(Life { first_seen: r.get(0)?, resolved: r.get(1)?, ignored: reason.map(|why| (why, until)) })
+                Ok(Life {
+                    first_seen: r.get(0)?,
+                    resolved: r.get(1)?,
+                    ignored: reason.map(|why| (why, until)),
+                })
             },
         );
         Ok((seen, life.optional()?))

@@ -64,7 +64,10 @@ impl Shell {
             Effect::IgnoreForAWeek(ids) => ids.into_iter().for_each(|id| self.ignore(id)),
             Effect::Answer(call) => self.pool.answer(&self.world, call),
             Effect::Reload => {
-                say(&[NotifyState::Reloading, NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Ready)]);
+                say(&[
+                    NotifyState::Reloading,
+                    NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Ready),
+                ]);
                 self.pool.reload(&self.home);
             }
             Effect::Rekey => self.pool.rekey(&self.home),
@@ -103,7 +106,8 @@ impl Shell {
                 self.world = world;
                 let agent = &self.world.config.agent;
                 self.agent.obey(super::policy(&self.home, &self.world));
-                self.log.set_level(log::level(&agent.log).unwrap_or(tracing::level_filters::LevelFilter::INFO));
+                self.log
+                    .set_level(log::level(&agent.log).unwrap_or(tracing::level_filters::LevelFilter::INFO));
                 if matches!(event, Event::Reloaded(_)) {
                     log::reloaded();
                     say(&[NotifyState::Ready]);
@@ -282,7 +286,10 @@ impl Shell {
         if time >= HOUR {
             let percent = busy.saturating_sub(before).as_secs_f64() / time.as_secs_f64() * 100.0;
             let over = percent > f64::from(limits.max_cpu);
-            let why = format!("{percent:.0} % of a processor since the last look, and {} % allowed", limits.max_cpu);
+            let why = format!(
+                "{percent:.0} % of a processor since the last look, and {} % allowed",
+                limits.max_cpu
+            );
             self.take(Event::Problem(Source::Processor, over.then_some(why))).await;
             self.used = (now(), busy);
         }

@@ -119,7 +119,9 @@ mod tests {
         });
         let mut last = None;
         // Ends only if no wake-up is missed.
-        while !matches!(last, Some(FileEvent::Lost(None))) && last != Some(changed(99_999)) || !thread.is_finished() {
+        while !matches!(last, Some(FileEvent::Lost(None))) && last != Some(changed(99_999))
+            || !thread.is_finished()
+        {
             tokio::select! {
                 () = inbox.notified() => {}
                 () = tokio::task::yield_now(), if thread.is_finished() => {}

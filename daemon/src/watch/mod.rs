@@ -16,7 +16,9 @@ pub(crate) use trouble::Trouble;
 use crate::event::FileEvent;
 use crate::machine::files;
 use notify::event::{CreateKind, Flag, ModifyKind, RemoveKind, RenameMode};
-use notify::{Config, Event, EventKind, EventKindMask, INotifyWatcher, PathOp, RecursiveMode, WatchPathConfig};
+use notify::{
+    Config, Event, EventKind, EventKindMask, INotifyWatcher, PathOp, RecursiveMode, WatchPathConfig,
+};
 use notify::{ErrorKind, Watcher as _};
 use rustix::fs::{FileType, RawDir};
 use std::collections::{BTreeSet, HashSet};
@@ -173,7 +175,10 @@ impl Watcher {
                 batch.remove(0);
                 if matches!(error.source.kind, ErrorKind::MaxFilesWatch) {
                     let watched = self.watched.len();
-                    troubles.push(Trouble::LimitReached { watched, wanted: watched + 1 + batch.len() + rest.len() });
+                    troubles.push(Trouble::LimitReached {
+                        watched,
+                        wanted: watched + 1 + batch.len() + rest.len(),
+                    });
                     return troubles;
                 }
                 troubles.push(Trouble::watching(&error.source, origin.as_path()));

@@ -203,7 +203,9 @@ fn a_directory_is_followed_under_its_new_name() {
     std::fs::create_dir_all(old.join("deep/er")).unwrap();
     agent.until("all are watched", |agent| agent.watcher.counts().watched == 4);
     std::fs::rename(&old, &new).unwrap();
-    agent.until("the new name is watched", |agent| agent.watcher.watches_below(&agent.root.join("new/deep/er")));
+    agent.until("the new name is watched", |agent| {
+        agent.watcher.watches_below(&agent.root.join("new/deep/er"))
+    });
     agent.settle();
     assert!(agent.gone.contains(&old) && !agent.watcher.watches_below(&old));
     let file = new.join("deep/er/file");

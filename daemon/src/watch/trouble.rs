@@ -39,7 +39,9 @@ pub(crate) enum Trouble {
     #[error("{} is not watched, only swept: it is on a network or FUSE mount", .0.display())]
     Mount(PathBuf),
     /// The thread that hears from the kernel is not running.
-    #[error("nothing is watched: the watching thread could not be started or has ended. Restart the agent: `systemctl --user restart lapwingd`")]
+    #[error(
+        "nothing is watched: the watching thread could not be started or has ended. Restart the agent: `systemctl --user restart lapwingd`"
+    )]
     Stopped,
     /// Anything else the kernel said.
     #[error("{} cannot be watched: {why}", .path.display())]
@@ -63,7 +65,9 @@ impl Trouble {
         match (&error.kind, code(error)) {
             (ErrorKind::MaxFilesWatch, _) => Trouble::LimitReached { watched: 0, wanted: 0 },
             // ENOENT and ENOTDIR
-            (ErrorKind::PathNotFound | ErrorKind::WatchNotFound, _) | (_, Some(2 | 20)) => Trouble::Vanished(path),
+            (ErrorKind::PathNotFound | ErrorKind::WatchNotFound, _) | (_, Some(2 | 20)) => {
+                Trouble::Vanished(path)
+            }
             // EPERM and EACCES
             (_, Some(1 | 13)) => Trouble::NotPermitted(path),
             // ELOOP
@@ -92,7 +96,8 @@ mod tests {
         assert!(limit.contains("16 of 300") && limit.contains("fs.inotify.max_user_watches"), "{limit}");
         assert!(Trouble::NoInstance.to_string().contains("fs.inotify.max_user_instances"));
         assert!(Trouble::Overflow.to_string().contains("fs.inotify.max_queued_events"));
-        let lines = [Trouble::NoInstance, Trouble::Overflow, Trouble::Stopped, Trouble::Vanished("/a".into())];
+        let lines =
+            [Trouble::NoInstance, Trouble::Overflow, Trouble::Stopped, Trouble::Vanished("/a".into())];
         assert!(lines.iter().all(|t| !t.to_string().contains('\n') && !t.to_string().contains("  ")));
     }
 }

@@ -145,7 +145,8 @@ const LISTED: usize = 20;
 /// A level of depth makes a directory as much less useful as half a week without a change.
 const LEVEL: u64 = 302_400;
 /// Directories of a repository that decide what runs in it, from its root.
-const IN_REPOSITORY: &[&str] = &[".vscode", ".claude", ".cursor", ".devcontainer", ".gemini", ".github", ".husky", ".idea"];
+const IN_REPOSITORY: &[&str] =
+    &[".vscode", ".claude", ".cursor", ".devcontainer", ".gemini", ".github", ".husky", ".idea"];
 /// Directories of a repository that decide what runs in it, from its own.
 const IN_GIT: &[&str] = &["", "hooks", "info"];
 
@@ -186,11 +187,16 @@ pub(crate) fn plan(terms: &Arc<Terms>, wishes: &Wishes<'_>, ground: &dyn Ground)
     found.dirs.sort_by_key(|dir| dir.components().count());
     found.dirs.into_iter().for_each(|dir| plan.add(dir, 0));
     for git in wishes.repositories {
-        repository(git).into_iter().filter(|dir| ground.kind(dir) == Kind::Dir).for_each(|dir| plan.add(dir, 0));
+        repository(git)
+            .into_iter()
+            .filter(|dir| ground.kind(dir) == Kind::Dir)
+            .for_each(|dir| plan.add(dir, 0));
     }
     let depth = |dir: &Path| dir.components().count() as u64;
     let mut met: Vec<&Met> = wishes.met.iter().collect();
-    met.sort_by_cached_key(|m| (std::cmp::Reverse(m.changed.saturating_sub(LEVEL * depth(&m.dir))), m.dir.clone()));
+    met.sort_by_cached_key(|m| {
+        (std::cmp::Reverse(m.changed.saturating_sub(LEVEL * depth(&m.dir))), m.dir.clone())
+    });
     let kept = terms.budget.kept;
     met.into_iter().for_each(|m| match terms.skipped(&m.dir) {
         true => plan.leave(Why::Vendored, &m.dir),

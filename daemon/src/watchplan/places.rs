@@ -31,7 +31,8 @@ struct Search<'a> {
 /// The directories that places are in and that exist, with those on the way to them: what does not exist yet is seen to
 /// come from there.
 pub(super) fn find(terms: &Terms, wishes: &Wishes<'_>, ground: &dyn Ground) -> Found {
-    let mut search = Search { terms, ground, found: Found::default(), seen: HashMap::new(), own: HashSet::new() };
+    let mut search =
+        Search { terms, ground, found: Found::default(), seen: HashMap::new(), own: HashSet::new() };
     search.dir(&terms.home);
     for pattern in wishes.places.iter().flat_map(|place| &place.paths) {
         match (pattern.strip_prefix("~/"), pattern.strip_prefix('/')) {
@@ -123,7 +124,9 @@ impl Search<'_> {
     }
 
     fn link(&mut self, path: &Path) {
-        let Some(real) = self.ground.real(path).filter(|real| real.starts_with(&self.terms.home)) else { return };
+        let Some(real) = self.ground.real(path).filter(|real| real.starts_with(&self.terms.home)) else {
+            return;
+        };
         // What is reached over a link already is no link of its own.
         if path.parent().is_some_and(|dir| self.ground.kind(dir) == Kind::Link) {
             return;

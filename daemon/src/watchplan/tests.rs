@@ -14,12 +14,13 @@ impl Map {
     fn new(lines: &[&str]) -> Map {
         let mut map = BTreeMap::new();
         for line in lines {
-            let (path, made) = match (line.split_once(" -> "), line.strip_suffix("/ !"), line.strip_suffix('/')) {
-                (Some((from, to)), _, _) => (at(from), Made::To(at(to))),
-                (_, Some(dir), _) => (at(dir), Made::Is(Kind::Remote)),
-                (_, _, Some(dir)) => (at(dir), Made::Is(Kind::Dir)),
-                _ => (at(line), Made::Is(Kind::Other)),
-            };
+            let (path, made) =
+                match (line.split_once(" -> "), line.strip_suffix("/ !"), line.strip_suffix('/')) {
+                    (Some((from, to)), _, _) => (at(from), Made::To(at(to))),
+                    (_, Some(dir), _) => (at(dir), Made::Is(Kind::Remote)),
+                    (_, _, Some(dir)) => (at(dir), Made::Is(Kind::Dir)),
+                    _ => (at(line), Made::Is(Kind::Other)),
+                };
             for above in path.ancestors().skip(1) {
                 map.entry(above.to_owned()).or_insert(Made::Is(Kind::Dir));
             }
@@ -47,10 +48,12 @@ impl Ground for Map {
             _ => None,
         });
         let real = match link {
-            Some((dir, to)) => path.strip_prefix(dir).ok().map(|below| match below.as_os_str().is_empty() {
-                true => to.clone(),
-                false => to.join(below),
-            })?,
+            Some((dir, to)) => {
+                path.strip_prefix(dir).ok().map(|below| match below.as_os_str().is_empty() {
+                    true => to.clone(),
+                    false => to.join(below),
+                })?
+            }
             None => path.to_owned(),
         };
         self.0.contains_key(&real).then_some(real)
@@ -85,10 +88,10 @@ const NOTHING: Asked<'_> = Asked { all: 1000, moved: &[], repositories: &[], met
 fn planned(machine: &[&str], asked: &Asked<'_>) -> Plan {
     let places = Places::new(Packs::builtin().places);
     let paths = |paths: &[&str]| paths.iter().map(|p| at(p)).collect::<Vec<_>>();
-    let met: Vec<_> = asked.met.iter().map(|(dir, changed)| Met { dir: at(dir), changed: *changed }).collect();
+    let met: Vec<_> =
+        asked.met.iter().map(|(dir, changed)| Met { dir: at(dir), changed: *changed }).collect();
     let (moved, repositories) = (paths(asked.moved), paths(asked.repositories));
-    let wishes =
-        Wishes { places: places.all(), moved: &moved, repositories: &repositories, met: &met };
+    let wishes = Wishes { places: places.all(), moved: &moved, repositories: &repositories, met: &met };
     plan(&terms(asked.all), &wishes, &Map::new(machine))
 }
 
@@ -111,7 +114,12 @@ fn places_are_watched_with_what_is_above_them() {
 
 #[test]
 fn stars_are_followed_and_their_directory_is_watched() {
-    let machine = [".mozilla/firefox/ab.default/logins.json", ".mozilla/firefox/cd.x/", "/etc/ssh/ssh_config.d/", "/usr/x/"];
+    let machine = [
+        ".mozilla/firefox/ab.default/logins.json",
+        ".mozilla/firefox/cd.x/",
+        "/etc/ssh/ssh_config.d/",
+        "/usr/x/",
+    ];
     let dirs = watched(&planned(&machine, &NOTHING));
     let pattern = |p: &&str| dirs.contains(&(*p).to_owned());
     assert!(["/etc/ssh", "/etc/ssh/ssh_config.d", "/etc"].iter().all(pattern), "{dirs:?}");
@@ -133,7 +141,10 @@ fn a_place_that_is_a_link_is_watched_where_it_leads() {
         ["dotfiles/git/config", ".gitconfig -> dotfiles/git/config", "dotfiles/ssh/", ".ssh -> dotfiles/ssh"];
     let plan = planned(&machine, &NOTHING);
     let dirs = watched(&plan);
-    assert!(dirs.contains(&"dotfiles/git".to_owned()) && dirs.contains(&"dotfiles/ssh".to_owned()), "{dirs:?}");
+    assert!(
+        dirs.contains(&"dotfiles/git".to_owned()) && dirs.contains(&"dotfiles/ssh".to_owned()),
+        "{dirs:?}"
+    );
     assert!(!dirs.contains(&".ssh".to_owned()), "{dirs:?}");
     assert_eq!(plan.place_of(&at("dotfiles/git/config")), Some(at(".gitconfig")));
     assert_eq!(plan.place_of(&at("dotfiles/ssh/config")), Some(at(".ssh/config")));
@@ -158,11 +169,22 @@ fn what_variables_have_moved_is_watched() {
 
 #[test]
 fn repositories_come_before_the_rest_and_the_rest_by_how_lately_it_changed() {
-    let machine = ["src/x/.git/hooks/", "src/x/.claude/", "src/x/lib/", "bare.git/hooks/", "old/", "new/", "deep/er/"];
+    let machine =
+        ["src/x/.git/hooks/", "src/x/.claude/", "src/x/lib/", "bare.git/hooks/", "old/", "new/", "deep/er/"];
     let met = [("old", 1_000_000), ("src/x/lib", 9_000_000), ("new", 9_000_000), ("src/x", 9_000_000)];
     let asked = Asked { repositories: &["src/x/.git", "bare.git"], met: &met, ..NOTHING };
     let dirs = watched(&planned(&machine, &asked));
-    let order = ["src/x/.git", "src/x/.git/hooks", "src/x", "src/x/.claude", "bare.git", "bare.git/hooks", "new", "src/x/lib", "old"];
+    let order = [
+        "src/x/.git",
+        "src/x/.git/hooks",
+        "src/x",
+        "src/x/.claude",
+        "bare.git",
+        "bare.git/hooks",
+        "new",
+        "src/x/lib",
+        "old",
+    ];
     assert_eq!(dirs[dirs.len() - order.len()..], order);
     assert!(!dirs.contains(&"src".to_owned()));
 }
