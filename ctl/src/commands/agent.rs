@@ -69,7 +69,9 @@ impl Session {
     /// The agent, for a command that makes no sense without.
     pub(super) fn need(&self) -> anyhow::Result<Agent> {
         if self.global.home.is_some() || !self.global.rules.is_empty() {
-            return Err(usage("the agent is about your own home and configuration; leave --home and --rules out"));
+            return Err(usage(
+                "the agent is about your own home and configuration; leave --home and --rules out",
+            ));
         }
         Agent::find(&self.home()?).map_err(|absent| match absent {
             Absent::NotRunning => anyhow::anyhow!("the agent does not run; `{START}` starts it"),

@@ -24,7 +24,13 @@ pub(super) fn run(session: &mut Session, filter: &List) -> anyhow::Result<Exit> 
 /// What was asked for, as the agent would be asked.
 fn only(list: &List) -> Filter {
     let state = (list.state != Life::All).then(|| list.state.word().to_owned());
-    Filter { state, severity: list.severity.clone(), rule: list.rule.clone(), kind: list.kind, ..Filter::default() }
+    Filter {
+        state,
+        severity: list.severity.clone(),
+        rule: list.rule.clone(),
+        kind: list.kind,
+        ..Filter::default()
+    }
 }
 
 /// Findings as a document. Nothing was examined to make it, so there is nothing that it lacks.

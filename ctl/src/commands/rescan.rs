@@ -14,7 +14,10 @@ pub(super) fn run(session: &mut Session, paths: &[PathBuf]) -> anyhow::Result<Ex
             0 => "your home".to_owned(),
             n => words::count(n, "path", "paths"),
         };
-        writeln!(session.out, "The agent takes another look at {what}. `lapwing watch` shows what it finds.")?;
+        writeln!(
+            session.out,
+            "The agent takes another look at {what}. `lapwing watch` shows what it finds."
+        )?;
     }
     Ok(Exit::Clean)
 }

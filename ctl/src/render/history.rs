@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_says_so() {
-        assert!(told(&[event("opened", "~/a")], 1).ends_with("There may be more: lapwing history --limit 10\n"));
+        assert!(
+            told(&[event("opened", "~/a")], 1).ends_with("There may be more: lapwing history --limit 10\n")
+        );
         assert!(told(&[], 1).starts_with("Nothing has happened"));
     }
 

@@ -92,7 +92,9 @@ pub(crate) fn text(
     match &answer.agent {
         Some(agent) => running(out, agent, width)?,
         None if own => {
-            let text = format!("The agent does not run: nothing is noticed until you look. `{START}` starts it, now and whenever you log in.");
+            let text = format!(
+                "The agent does not run: nothing is noticed until you look. `{START}` starts it, now and whenever you log in."
+            );
             hang(out, "", "", &text, width)?;
         }
         None => {}

@@ -194,7 +194,8 @@ async fn tell_changes(connection: Connection, mut status: watch::Receiver<Status
             .collect();
         if let (false, Ok(emitter)) = (news.is_empty(), SignalEmitter::new(&connection, PATH)) {
             let interface = InterfaceName::from_static_str_unchecked(INTERFACE);
-            send(zbus::fdo::Properties::properties_changed(&emitter, interface, news, Cow::Borrowed(&[]))).await;
+            send(zbus::fdo::Properties::properties_changed(&emitter, interface, news, Cow::Borrowed(&[])))
+                .await;
             tokio::time::sleep(CALM).await;
         }
         before = after;

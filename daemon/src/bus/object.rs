@@ -68,7 +68,9 @@ fn page(all: &[Record], filter: &Filter) -> Result<(Vec<Dict>, u32), Refusal> {
     let limit = if filter.limit == 0 { PAGE } else { PAGE.min(filter.limit as usize) };
     let mut rest = all.iter().filter(|record| filter.passes(record)).skip(filter.offset as usize).peekable();
     let (mut page, mut bytes) = (Vec::new(), 0);
-    while let Some(record) = rest.next_if(|r| page.is_empty() || (page.len() < limit && bytes + weight(r) <= BYTES)) {
+    while let Some(record) =
+        rest.next_if(|r| page.is_empty() || (page.len() < limit && bytes + weight(r) <= BYTES))
+    {
         bytes += weight(record);
         page.push(told(record)?);
     }
@@ -79,7 +81,8 @@ fn page(all: &[Record], filter: &Filter) -> Result<(Vec<Dict>, u32), Refusal> {
 /// About how many bytes a record takes.
 fn weight(record: &Record) -> usize {
     let texts = [&record.title, &record.preview, &record.fix.advice, &record.rule];
-    let places = record.sightings.iter().map(|s| 160 + s.path.len() + s.inside.as_ref().map_or(0, String::len));
+    let places =
+        record.sightings.iter().map(|s| 160 + s.path.len() + s.inside.as_ref().map_or(0, String::len));
     1024 + texts.iter().map(|text| text.len()).sum::<usize>()
         + record.note.as_ref().map_or(0, String::len)
         + places.sum::<usize>()
@@ -89,7 +92,9 @@ fn weight(record: &Record) -> usize {
 fn paths(asked: Vec<String>) -> Result<Vec<PathBuf>, Refusal> {
     let refuse = |why: String| Err(Refusal::Refused(why));
     if asked.len() > PATHS {
-        return refuse(format!("at most {PATHS} paths can be named at a time; name the directory above them"));
+        return refuse(format!(
+            "at most {PATHS} paths can be named at a time; name the directory above them"
+        ));
     }
     for path in &asked {
         let rooted = path.starts_with('/') || path == "~" || path.starts_with("~/");
@@ -119,8 +124,8 @@ impl Agent {
     /// offset to ask for then, 0 when there are no more.
     #[zbus(out_args("findings", "next"))]
     async fn list(&self, filter: Dict) -> Result<(Vec<Dict>, u32), Refusal> {
-        let filter: Filter = wire::decode(&filter)
-            .map_err(|e| Refusal::Refused(format!("the filter cannot be used: {e}")))?;
+        let filter: Filter =
+            wire::decode(&filter).map_err(|e| Refusal::Refused(format!("the filter cannot be used: {e}")))?;
         let all: Arc<Vec<Record>> = self.ask(|reply| Call::List { reply }).await?;
         page(&all, &filter)
     }

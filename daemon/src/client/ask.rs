@@ -302,7 +302,10 @@ mod tests {
         assert_eq!(address(None, Some(dir.path())), None);
         let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("bus")).unwrap();
         let found = address(None, Some(dir.path())).unwrap();
-        assert!(found.starts_with("unix:path=/") && found.contains("a%20b") && found.ends_with("/bus"), "{found}");
+        assert!(
+            found.starts_with("unix:path=/") && found.contains("a%20b") && found.ends_with("/bus"),
+            "{found}"
+        );
         assert_eq!(address(Some("unix:path=/x"), Some(dir.path())).unwrap(), "unix:path=/x");
         // Empty is "none"; these would start a program, or ask the network.
         for told in ["", "autolaunch:", "unixexec:path=/bin/true", "tcp:host=example.org,port=1"] {

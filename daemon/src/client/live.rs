@@ -94,8 +94,7 @@ impl Live {
 const OWNER: &str = "NameOwnerChanged";
 
 async fn listen(connection: &Connection) -> Result<(MessageStream, MessageStream), Trouble> {
-    let signals =
-        MatchRule::builder().msg_type(Type::Signal).path(PATH)?.interface(INTERFACE)?.build();
+    let signals = MatchRule::builder().msg_type(Type::Signal).path(PATH)?.interface(INTERFACE)?.build();
     let owners = MatchRule::builder()
         .msg_type(Type::Signal)
         .sender("org.freedesktop.DBus")?

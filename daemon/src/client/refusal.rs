@@ -55,7 +55,8 @@ impl Refusal {
     /// From an error of the bus; `None` when it is not one of ours.
     pub(crate) fn of(name: &str, reply: &Message) -> Option<Refusal> {
         let body = reply.body();
-        let why = || body.deserialize::<String>().or_else(|_| body.deserialize::<(String,)>().map(|(why,)| why));
+        let why =
+            || body.deserialize::<String>().or_else(|_| body.deserialize::<(String,)>().map(|(why,)| why));
         Some(match name.strip_prefix(PREFIX)? {
             "NoFinding" => Refusal::NoFinding { id: body.deserialize::<(String, String)>().ok()?.1 },
             "Ambiguous" => {
@@ -124,7 +125,8 @@ mod tests {
             assert_eq!(Refusal::of(refusal.name().as_str(), &reply), Some(refusal.clone()));
             assert!(refusal.name().as_str().starts_with(PREFIX));
         }
-        let foreign = Message::error(&call.header(), "org.freedesktop.DBus.Error.NoReply").unwrap().build(&()).unwrap();
+        let foreign =
+            Message::error(&call.header(), "org.freedesktop.DBus.Error.NoReply").unwrap().build(&()).unwrap();
         assert_eq!(Refusal::of("org.freedesktop.DBus.Error.NoReply", &foreign), None);
     }
 

@@ -114,7 +114,8 @@ fn heard(value: &Value<'_>) -> Result<Json, Garbled> {
         Value::Value(inner) => heard(inner)?,
         Value::Array(items) if *items.element_signature() == zbus::zvariant::Signature::U8 => {
             let bytes = items.iter().filter_map(|b| if let Value::U8(b) = b { Some(*b) } else { None });
-            let text = String::from_utf8(bytes.collect()).map_err(|_| Garbled("bytes that are no text".to_owned()))?;
+            let text = String::from_utf8(bytes.collect())
+                .map_err(|_| Garbled("bytes that are no text".to_owned()))?;
             text.into()
         }
         Value::Array(items) => items.iter().map(heard).collect::<Result<Vec<_>, _>>()?.into(),
@@ -188,7 +189,13 @@ pub(crate) mod tests {
                 rule: self.text(),
                 kind: self.of(&[Kind::Secret, Kind::Setting, Kind::Check]),
                 severity: self.of(&Severity::ALL),
-                grade: self.of(&[None, Some(Grade::Proved), Some(Grade::Shaped), Some(Grade::Named), Some(Grade::Guessed)]),
+                grade: self.of(&[
+                    None,
+                    Some(Grade::Proved),
+                    Some(Grade::Shaped),
+                    Some(Grade::Named),
+                    Some(Grade::Guessed),
+                ]),
                 title: self.text(),
                 preview: self.text(),
                 note: self.maybe(Dice::text),
@@ -207,7 +214,8 @@ pub(crate) mod tests {
 
     /// There and back, through the bytes of a message.
     fn back<T: Serialize + DeserializeOwned>(thing: &T) -> T {
-        let message = zbus::Message::signal("/a", "a.b", "C").unwrap().build(&encode(thing).unwrap()).unwrap();
+        let message =
+            zbus::Message::signal("/a", "a.b", "C").unwrap().build(&encode(thing).unwrap()).unwrap();
         decode(&message.body().deserialize::<Dict>().unwrap()).unwrap()
     }
 
@@ -216,7 +224,10 @@ pub(crate) mod tests {
         let mut dice = Dice(7);
         for _ in 0..2000 {
             let record = dice.record();
-            assert_eq!(serde_json::to_string(&back(&record)).unwrap(), serde_json::to_string(&record).unwrap());
+            assert_eq!(
+                serde_json::to_string(&back(&record)).unwrap(),
+                serde_json::to_string(&record).unwrap()
+            );
         }
     }
 
