@@ -115,6 +115,7 @@ impl Engine {
         let included = entries.iter().flat_map(|e| include::targets(name, target.path, e));
         for path in included.flat_map(|p| expand(p, cx.facts)) {
             report.depends = true;
+            report.included.push(path.clone());
             if met.len() >= INCLUDES || !met.insert(path.clone()) {
                 continue;
             }

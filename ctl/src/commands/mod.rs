@@ -160,6 +160,7 @@ impl Session {
             today: dates::today(),
             baseline: self.baseline.clone(),
             stdin: self.stdin.clone(),
+            agent: false,
         })
     }
 
