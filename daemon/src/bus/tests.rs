@@ -397,7 +397,10 @@ async fn a_bus_that_ends_is_noticed_and_another_is_used() {
     // Nothing fails and nothing hangs for it.
     bus.opened(&core.known[0]).await;
     drop(bus);
-    assert!(matches!(core.serve(At::Address(daemon.address.clone())).await.err().unwrap(), BusTrouble::NoBus(_)));
+    assert!(matches!(
+        core.serve(At::Address(daemon.address.clone())).await.err().unwrap(),
+        BusTrouble::NoBus(_)
+    ));
     let next = Daemon::start();
     let _bus = core.serve(At::Address(next.address.clone())).await.unwrap();
     let (fine, text) = next.busctl(None, &["call", NAME, PATH, INTERFACE, "Resume"]).await;
