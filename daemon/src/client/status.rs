@@ -127,7 +127,8 @@ impl Status {
 /// the same one mean the same ledger.
 #[must_use]
 pub fn about(home: &Home) -> String {
-    let state = std::fs::canonicalize(home.state()).unwrap_or_else(|_| home.state().to_owned());
+    // As written: it may not be there yet, and must not be called otherwise when it is.
+    let state = home.state().strip_prefix(home.root()).unwrap_or(home.state());
     let parts = [home.canonical().as_os_str(), state.as_os_str()].map(|p| p.as_encoded_bytes());
     crate::text::hex(&crate::text::digest(&parts.join(&0))[..16])
 }
