@@ -4,7 +4,6 @@ use super::wire::{self, Dict, Garbled};
 use crate::home::Home;
 use lapwing_rules::rule::Severity;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// What the agent is doing.
@@ -116,7 +115,7 @@ impl Status {
         let mut fields = wire::fields(properties)?;
         fields.retain(|name, value| match name.as_str() {
             "LastSweep" => value.as_object().is_some_and(|sweep| !sweep.is_empty()),
-            "PausedUntil" => *value != Json::from(0),
+            "PausedUntil" => value.as_i64() != Some(0),
             _ => true,
         });
         wire::whole(fields)
