@@ -77,7 +77,10 @@ impl Eyes {
     /// A path went away; it may have been watched.
     pub(crate) fn gone(&self, path: &Path) {
         if self.locked().as_ref().is_some_and(|plan| plan.watches(path)) {
-            let _ = self.jobs.try_send(Job::Gone(path.to_owned()));
+            let sent = self.jobs.try_send(Job::Gone(path.to_owned()));
+            if sent.is_err() {
+                self.inbox.push(FileEvent::Lost(None));
+            }
         }
     }
 
@@ -122,6 +125,7 @@ impl Worker {
                 Job::Gone(path) => self.gone(&path),
                 Job::Renew => {
                     self.troubles = self.watcher.as_mut().map(Watcher::renew).unwrap_or_default();
+                    self.troubles.push(Trouble::Overflow);
                 }
                 Job::Blind => {
                     self.watcher = None;
@@ -252,7 +256,7 @@ impl Worker {
 
 /// What keeps more than one directory from being watched.
 fn serious(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::LimitReached { .. } | Trouble::NoInstance | Trouble::Stopped)
+    matches!(trouble, Trouble::LimitReached { .. } | Trouble::NoInstance | Trouble::Stopped | Trouble::Overflow)
 }
 
 /// How many directories are not watched for this.
