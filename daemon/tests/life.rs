@@ -1,9 +1,5 @@
 //! The agent's life: it sees what happens in a home, remembers it, tells it, and ends when it is told to.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests make files of their own, and may fail"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests make files of their own")]
 
 mod common;
 
