@@ -11,10 +11,11 @@ use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around, Known};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting, follows};
+use crate::secrets::quick::{self, Trail};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
 use crate::secrets::telling;
 use regex_automata::{Anchored, Input};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All secret rules, ready to match.
@@ -71,7 +72,7 @@ impl SecretSet {
             set: self,
             around,
             off,
-            left: HashMap::new(),
+            left: Vec::new(),
             allowance: EFFORT * bytes.len() + SLACK,
             total: TOTAL * bytes.len() + SLACK,
             dense: None,
@@ -91,8 +92,17 @@ const SLACK: usize = 256 << 10;
 /// What a failed try at one place costs at most where the expression does not look far: it mostly gives up after a few
 /// bytes.
 const TRY: usize = 128;
-/// What a look at a value costs at least.
-const LOOK: usize = 64;
+/// What a look costs besides its bytes.
+const LOOK: usize = 32;
+
+/// For each rule that looks far, the way of its last look.
+type Trails = BTreeMap<usize, Trail>;
+
+/// What to search in.
+fn input<'h>(bytes: &'h [u8], quick::Range { from, start, to }: quick::Range) -> Input<'h> {
+    let anchored = if from == start { Anchored::Yes } else { Anchored::No };
+    Input::new(bytes).range(from..to).anchored(anchored)
+}
 
 /// One search, with what it may still spend.
 struct Search<'s, 'p> {
@@ -101,7 +111,7 @@ struct Search<'s, 'p> {
     /// Rules that policy has switched off: they must not win over others.
     off: &'p dyn Fn(&Page) -> bool,
     /// Bytes that each rule may still look at.
-    left: HashMap<usize, usize>,
+    left: Vec<usize>,
     allowance: usize,
     /// Bytes that all rules together may still look at.
     total: usize,
@@ -129,10 +139,11 @@ impl<'s> Search<'s, '_> {
         let set = self.set;
         // A value that is one long word is met from every name in it: its end is looked for once.
         let mut word = (0, 0);
+        let mut trails = BTreeMap::new();
         set.prefilter.candidates(bytes, |start, end, waiting: &Waiting| {
             for (rule, anchor) in &waiting.tokens {
                 if bytes[start..end] == anchor[..] {
-                    self.token(*rule, bytes, start, end, out);
+                    self.token(*rule, bytes, (start, end), &mut trails, out);
                 }
             }
             if waiting.names.is_empty() {
@@ -161,7 +172,10 @@ impl<'s> Search<'s, '_> {
 
     /// Whether a rule may still look at anything.
     fn may(&mut self, rule: usize) -> bool {
-        let left = self.total.min(*self.left.entry(rule).or_insert(self.allowance));
+        if self.left.is_empty() {
+            self.left.resize(self.set.rules.len(), self.allowance);
+        }
+        let left = self.total.min(self.left[rule]);
         if left == 0 {
             self.dense = Some(&self.set.rules[rule].page.id);
         }
@@ -171,12 +185,17 @@ impl<'s> Search<'s, '_> {
     /// Takes down what a rule has looked at.
     fn spend(&mut self, rule: usize, bytes: usize) {
         self.total = self.total.saturating_sub(bytes);
-        if let Some(left) = self.left.get_mut(&rule) {
-            *left = left.saturating_sub(bytes);
-        }
+        self.left[rule] = self.left[rule].saturating_sub(bytes);
     }
 
-    fn token(&mut self, index: usize, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
+    fn token(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        (start, end): (usize, usize),
+        trails: &mut Trails,
+        out: &mut Vec<Hit>,
+    ) {
         let rule = &self.set.rules[index];
         // Most candidates of a short anchor stand in the middle of a word: no regex for those.
         if (rule.spec.before == 0 && !left_edge(bytes, start)) || monotonous(bytes, end) || !self.may(index) {
@@ -185,13 +204,60 @@ impl<'s> Search<'s, '_> {
         let Some(compiled) = rule.compiled() else { return };
         let from = start.saturating_sub(rule.spec.before);
         let to = (start + compiled.reach.max(end - start) + 1).min(bytes.len());
-        let anchored = if rule.spec.before == 0 { Anchored::Yes } else { Anchored::No };
-        let input = Input::new(bytes).range(from..to).anchored(anchored);
+        let range = quick::Range { from, start, to };
+        let Some(ends) = self.ends(index, compiled, bytes, range, trails).filter(|at| right_edge(bytes, *at))
+        else {
+            return;
+        };
+        let (whole, secret) = if rule.spec.before == 0 && compiled.group == 0 {
+            ((from, ends), (from, ends))
+        } else {
+            let mut captures = compiled.regex.create_captures();
+            compiled.regex.search_captures(&input(bytes, range), &mut captures);
+            let group = |n| captures.get_group(n).map(|s| (s.start, s.end));
+            let Some(found) = group(0).zip(group(compiled.group)) else { return };
+            found
+        };
+        if whole.0 > start || whole.1 < end || !left_edge(bytes, whole.0) {
+            return;
+        }
+        let anchor = if compiled.group == 0 && whole.0 == start { end - start } else { 0 };
+        let shown = rule.spec.shown.unwrap_or(anchor);
+        if rule.spec.generic && !judge::unmistakable(&bytes[secret.0..secret.1]) {
+            return;
+        }
+        let before = out.len();
+        rule.judge(compiled, bytes, secret, shown, out);
+        self.doubt(rule, bytes, before, out);
+    }
+
+    /// Where the match ends that a rule's expression finds, if it finds one.
+    fn ends(
+        &mut self,
+        index: usize,
+        compiled: &Compiled,
+        bytes: &[u8],
+        range: quick::Range,
+        trails: &mut Trails,
+    ) -> Option<usize> {
+        let rule = &self.set.rules[index];
+        let quick::Range { from, start, to } = range;
+        if let Some(quick) = rule.quick() {
+            let trail = (compiled.reach > FAR).then(|| trails.entry(index).or_default());
+            let (seen, looked) = quick.look(bytes, range, trail);
+            self.spend(index, looked + LOOK);
+            match seen {
+                quick::Seen::Nothing => return None,
+                quick::Seen::Ends(at) => return Some(at),
+                quick::Seen::Perhaps => {}
+            }
+        }
         // Finding out that there is no match is much cheaper than finding the groups of one.
+        let input = input(bytes, range);
         let half = compiled.regex.search_half(&input);
         let looked = match half {
             Some(end) => end.offset() - from,
-            None if anchored.is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
+            None if input.get_anchored().is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
             // A password in a command gives up at the end of the line; a key block does not.
             None if rule.spec.chosen => memchr::memchr(b'\n', &bytes[start..to])
                 .map_or(to - from, |line| line + start - from)
@@ -199,26 +265,7 @@ impl<'s> Search<'s, '_> {
             None => to - from,
         };
         self.spend(index, looked);
-        if half.is_none() {
-            return;
-        }
-        let mut captures = compiled.regex.create_captures();
-        compiled.regex.search_captures(&input, &mut captures);
-        let (Some(whole), Some(secret)) = (captures.get_group(0), captures.get_group(compiled.group)) else {
-            return;
-        };
-        let around = whole.start <= start && whole.end >= end;
-        if !around || !left_edge(bytes, whole.start) || !right_edge(bytes, whole.end) {
-            return;
-        }
-        let anchor = if compiled.group == 0 && whole.start == start { end - start } else { 0 };
-        let shown = rule.spec.shown.unwrap_or(anchor);
-        if rule.spec.generic && !judge::unmistakable(&bytes[secret.start..secret.end]) {
-            return;
-        }
-        let before = out.len();
-        rule.judge(compiled, bytes, (secret.start, secret.end), shown, out);
-        self.doubt(rule, bytes, before, out);
+        half.map(|half| half.offset())
     }
 
     fn named(&mut self, index: usize, bytes: &[u8], value: &Value, out: &mut Vec<Hit>) {
@@ -227,16 +274,24 @@ impl<'s> Search<'s, '_> {
         let trimmed =
             secret.len() - secret.iter().rev().take_while(|b| matches!(b, b'.' | b',' | b':')).count();
         let end = value.start + if value.quoted { secret.len() } else { trimmed };
-        if rule.spec.telling && !telling::telling(&bytes[value.name_start..value.start]) {
-            return;
-        }
         let Some(compiled) = rule.compiled() else { return };
-        if end - value.start > compiled.reach || !self.may(index) {
+        let secret = &bytes[value.start..end];
+        if !(compiled.least..=compiled.reach).contains(&secret.len())
+            || (rule.spec.telling && !telling::telling(&bytes[value.name_start..value.start]))
+            || !self.may(index)
+        {
             return;
         }
-        self.spend(index, (end - value.start).max(LOOK));
-        let input = Input::new(&bytes[value.start..end]).anchored(Anchored::Yes);
-        if compiled.regex.search_half(&input).is_none_or(|m| m.offset() != end - value.start) {
+        self.spend(index, secret.len() + LOOK);
+        let whole = match rule.quick().map_or(quick::Seen::Perhaps, |quick| quick.whole(secret)) {
+            quick::Seen::Nothing => false,
+            quick::Seen::Ends(_) => true,
+            quick::Seen::Perhaps => {
+                let half = compiled.regex.search_half(&Input::new(secret).anchored(Anchored::Yes));
+                half.is_some_and(|m| m.offset() == secret.len())
+            }
+        };
+        if !whole {
             return;
         }
         let value = Value { end, ..*value };
