@@ -11,6 +11,7 @@ use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around, Known};
 use crate::secrets::named::{self, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting, follows};
+use crate::secrets::published::published;
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
 use crate::secrets::telling;
 use regex_automata::{Anchored, Input};
@@ -55,7 +56,7 @@ impl Hit {
 impl SecretSet {
     pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        let vendors = Known { names: vendors, prefixes: prefixes(&rules) };
+        let vendors = Known { aliases: aliases(&rules, &vendors), names: vendors, prefixes: prefixes(&rules) };
         SecretSet { rules, vendors, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
@@ -267,6 +268,10 @@ impl<'s> Search<'s, '_> {
             } else if rule.spec.chosen && judge::weak(&bytes[hit.at.0..hit.at.1]) {
                 hit.grade = hit.grade.min(Grade::Guessed);
             }
+            if hit.grade == Grade::Guessed && rule.common() {
+                let severity = hit.worth.severity.unwrap_or(rule.page.severity);
+                hit.worth.severity = Some(self.around.milder(severity));
+            }
         }
     }
 }
@@ -286,7 +291,7 @@ impl SecretRule {
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
         // A proof outweighs looks: a token whose checksum holds is no placeholder.
-        if said.proof == Proof::Harmless || (!proved && dull()) || allowed() {
+        if said.proof == Proof::Harmless || (!proved && dull()) || allowed() || published(secret) {
             return;
         }
         let grade = match said.proof {
@@ -300,12 +305,36 @@ impl SecretRule {
     }
 }
 
-/// Anchors that only a vendor's tokens begin with: `hvs.`, `glpat-`, `apify_api_`.
+/// Anchors that only a vendor's tokens begin with: `hvs.`, `glpat-`, `AKCp`.
 fn prefixes(rules: &[SecretRule]) -> Vec<String> {
     let anchors =
         rules.iter().filter(|r| r.spec.before == 0 && !r.spec.generic).flat_map(|r| &r.spec.anchors);
-    let distinct = |a: &&String| (a.len() > 3 && a.ends_with(['_', '-', '.'])) || a.len() > 7;
+    let marked = |a: &str| a.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let distinct = |a: &&String| {
+        (a.len() > 3 && a.ends_with(['_', '-', '.'])) || a.len() > 7 || (a.len() > 3 && marked(a))
+    };
     anchors.filter(distinct).cloned().collect()
+}
+
+/// Words that names of all vendors have.
+const PLAIN: &[&str] = &[
+    "access", "account", "api", "app", "apikey", "application", "auth", "bearer", "client", "consumer", "deploy",
+    "encryption", "integration", "key", "license", "linking", "master", "password", "personal", "private", "project",
+    "secret", "server", "service", "session", "shared", "signing", "storage", "subscription", "token", "user", "webhook",
+    "write", "x",
+];
+
+/// Names that vendors' rules wait for and that do not hold the vendor's own: `dd api key`, `scw token`.
+fn aliases(rules: &[SecretRule], vendors: &[String]) -> Vec<String> {
+    let names = rules.iter().filter(|r| !r.spec.generic).flat_map(|r| &r.spec.names);
+    let own = names.filter(|name| name.split([' ', '_', '-']).any(|word| !PLAIN.contains(&word)));
+    let mut found: Vec<String> = own
+        .map(|name| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase())
+        .filter(|name| name.len() > 3 && !vendors.iter().any(|vendor| name.contains(vendor.as_str())))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// Of hits that overlap, the surest stays, then the vendor's, then the longest.

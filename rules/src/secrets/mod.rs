@@ -11,6 +11,7 @@ pub(crate) mod judge;
 pub(crate) mod matcher;
 pub(crate) mod named;
 pub(crate) mod prefilter;
+pub(crate) mod published;
 pub(crate) mod rules;
 pub mod stream;
 pub(crate) mod telling;

@@ -116,6 +116,8 @@ impl Worth {
     /// Severity and note at this time: what has ended alarms nobody, but is still told.
     pub(crate) fn at(self, now: i64, page: Severity, note: Option<String>) -> (Severity, Option<String>) {
         let severity = self.severity.unwrap_or(page);
+        // What cannot work alarms nobody, but a mistyped key may stand beside the right one.
+        let severity = if self.refuted { severity.min(Severity::Low) } else { severity };
         let Some((end, day)) = self.expires.and_then(|end| Some((end, day(end)?))) else {
             return (severity, note);
         };
@@ -163,6 +165,15 @@ mod tests {
         let at = |now| said.worth.at(now, Severity::High, said.note());
         assert_eq!(at(1_680_307_199), (Severity::High, Some("org acme; expires 2023-04-01".to_owned())));
         assert_eq!(at(1_680_307_200), (Severity::Info, Some("org acme; expired 2023-04-01".to_owned())));
+    }
+
+    #[test]
+    fn what_cannot_work_is_at_most_low() {
+        let said = Evidence::from(Proof::FAILS);
+        let (severity, note) = said.worth.at(0, Severity::Critical, said.note());
+        assert_eq!(severity, Severity::Low);
+        assert!(note.unwrap().starts_with("its checksum does not hold"));
+        assert_eq!(said.worth.at(0, Severity::Info, None).0, Severity::Info);
     }
 
     #[test]
