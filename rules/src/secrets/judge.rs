@@ -39,7 +39,8 @@ impl Around {
 
     /// How bad something is that is only guessed: a value in a setting is more than a word in prose or a test.
     pub(crate) fn milder(self, severity: Severity) -> Severity {
-        let most = if self.setting == Setting::Config && !self.samples { Severity::Medium } else { Severity::Low };
+        let most =
+            if self.setting == Setting::Config && !self.samples { Severity::Medium } else { Severity::Low };
         severity.min(most)
     }
 }
@@ -266,7 +267,7 @@ fn dressed(value: &Value, setting: Setting) -> bool {
 /// Rules out code, references, placeholders and prose.
 fn plausible(secret: &[u8], value: &Value, setting: Setting) -> bool {
     let link = match value.link {
-        Link::Assign | Link::Comma | Link::Tag | Link::ValueLine => true,
+        Link::Assign | Link::Comma | Link::Tag | Link::ValueLine | Link::Default => true,
         Link::Flag => setting == Setting::Config,
     };
     link && (dressed(value, setting) || setting == Setting::Text)

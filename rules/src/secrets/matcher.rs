@@ -9,10 +9,11 @@ use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
 use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around, Known};
-use crate::secrets::named::{self, Value};
+use crate::secrets::named::{self, Link, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting, follows};
 use crate::secrets::published::published;
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
+use crate::secrets::section;
 use crate::secrets::telling;
 use regex_automata::{Anchored, Input};
 use std::collections::HashMap;
@@ -56,7 +57,8 @@ impl Hit {
 impl SecretSet {
     pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        let vendors = Known { aliases: aliases(&rules, &vendors), names: vendors, prefixes: prefixes(&rules) };
+        let vendors =
+            Known { aliases: aliases(&rules, &vendors), names: vendors, prefixes: prefixes(&rules) };
         SecretSet { rules, vendors, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
@@ -142,19 +144,32 @@ impl<'s> Search<'s, '_> {
             let begins = begins_word(bytes, start);
             // Most names of a vendor end at the same byte.
             let mut known = (0, None);
+            // What stands below, where the name is a heading.
+            let mut below = None;
             for (rule, rests) in &waiting.names {
                 // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
                 if !begins && !set.rules[*rule].spec.generic {
                     continue;
                 }
-                let Some(end) = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max() else {
-                    continue;
-                };
-                if known.0 != end {
-                    known = (end, named::value(bytes, start, end, &mut word));
+                let followed = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max();
+                if let Some(end) = followed {
+                    if known.0 != end {
+                        let value = named::value(bytes, start, end, &mut word);
+                        known = (end, value.or_else(|| section::defaulted(bytes, start, end)));
+                    }
+                    if let Some(value) = &known.1 {
+                        self.named(*rule, bytes, value, out);
+                        continue;
+                    }
                 }
-                if let Some(value) = &known.1 {
-                    self.named(*rule, bytes, value, out);
+                if set.rules[*rule].spec.generic {
+                    continue;
+                }
+                for value in below.get_or_insert_with(|| section::below(bytes, start, end)) {
+                    let name = &bytes[value.name_start..value.name_end];
+                    if followed.is_some() || rests.iter().any(|rest| section::completes(name, rest)) {
+                        self.named(*rule, bytes, value, out);
+                    }
                 }
             }
         });
@@ -180,7 +195,8 @@ impl<'s> Search<'s, '_> {
     fn token(&mut self, index: usize, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
         let rule = &self.set.rules[index];
         // Most candidates of a short anchor stand in the middle of a word: no regex for those.
-        if (rule.spec.before == 0 && !left_edge(bytes, start)) || monotonous(bytes, end) || !self.may(index) {
+        if (rule.spec.before == 0 && !begins(bytes, start, out)) || monotonous(bytes, end) || !self.may(index)
+        {
             return;
         }
         let Some(compiled) = rule.compiled() else { return };
@@ -209,7 +225,10 @@ impl<'s> Search<'s, '_> {
             return;
         };
         let around = whole.start <= start && whole.end >= end;
-        if !around || !left_edge(bytes, whole.start) || !right_edge(bytes, whole.end) {
+        // Pasted twice, a token ends where it begins again.
+        let ends =
+            right_edge(bytes, whole.end) || bytes[whole.end..].starts_with(&bytes[whole.start..whole.end]);
+        if !around || !begins(bytes, whole.start, out) || !ends {
             return;
         }
         let anchor = if compiled.group == 0 && whole.start == start { end - start } else { 0 };
@@ -228,7 +247,9 @@ impl<'s> Search<'s, '_> {
         let trimmed =
             secret.len() - secret.iter().rev().take_while(|b| matches!(b, b'.' | b',' | b':')).count();
         let end = value.start + if value.quoted { secret.len() } else { trimmed };
-        if rule.spec.telling && !telling::telling(&bytes[value.name_start..value.start]) {
+        // What stands between the two of a variable and its default is about something else.
+        let said = if value.link == Link::Default { value.name_end } else { value.start };
+        if rule.spec.telling && !telling::telling(&bytes[value.name_start..said]) {
             return;
         }
         let Some(compiled) = rule.compiled() else { return };
@@ -318,10 +339,40 @@ fn prefixes(rules: &[SecretRule]) -> Vec<String> {
 
 /// Words that names of all vendors have.
 const PLAIN: &[&str] = &[
-    "access", "account", "api", "app", "apikey", "application", "auth", "bearer", "client", "consumer", "deploy",
-    "encryption", "integration", "key", "license", "linking", "master", "password", "personal", "private", "project",
-    "secret", "server", "service", "session", "shared", "signing", "storage", "subscription", "token", "user", "webhook",
-    "write", "x",
+    "access",
+    "account",
+    "api",
+    "app",
+    "apikey",
+    "application",
+    "auth",
+    "bearer",
+    "client",
+    "consumer",
+    "deploy",
+    "encryption",
+    "integration",
+    "key",
+    "license",
+    "linking",
+    "master",
+    "password",
+    "personal",
+    "private",
+    "project",
+    "secret",
+    "server",
+    "service",
+    "session",
+    "shared",
+    "signing",
+    "storage",
+    "subscription",
+    "token",
+    "user",
+    "webhook",
+    "write",
+    "x",
 ];
 
 /// Names that vendors' rules wait for and that do not hold the vendor's own: `dd api key`, `scw token`.
@@ -385,6 +436,11 @@ fn monotonous(bytes: &[u8], at: usize) -> bool {
     bytes.get(at..at + 12).is_some_and(|next| next.iter().all(|b| *b == next[0]))
 }
 
+/// Whether a token may begin at `at`: at the edge of a word, or where another one has just ended.
+fn begins(bytes: &[u8], at: usize, found: &[Hit]) -> bool {
+    left_edge(bytes, at) || found.last().is_some_and(|hit| hit.at.1 == at && hit.decoded.is_none())
+}
+
 /// Whether a token may begin at `at`: not in the middle of a word, unless the word is an escape sequence.
 fn left_edge(bytes: &[u8], at: usize) -> bool {
     let before = |n: usize| at.checked_sub(n).map(|i| bytes[i]);
@@ -434,6 +490,7 @@ mod tests {
         ] {
             assert_eq!(rules(&text), ["gitlab-pat"], "{text}");
         }
+        assert_eq!(rules(&token.repeat(3)), ["gitlab-pat"; 3]);
         for text in [format!("x{token}"), format!("{token}x"), format!("{token}_x")] {
             assert_eq!(rules(&text), Vec::<String>::new(), "{text}");
         }

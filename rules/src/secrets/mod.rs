@@ -13,6 +13,7 @@ pub(crate) mod named;
 pub(crate) mod prefilter;
 pub(crate) mod published;
 pub(crate) mod rules;
+pub(crate) mod section;
 pub mod stream;
 pub(crate) mod telling;
 mod words;

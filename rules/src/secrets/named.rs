@@ -27,6 +27,8 @@ pub(crate) enum Link {
     Flag,
     /// `name: X` and on the next line `value: …`, as Kubernetes writes variables.
     ValueLine,
+    /// `variable "name" {` and below it `default = …`.
+    Default,
 }
 
 /// How far a value may be from its name.
@@ -48,7 +50,7 @@ pub(crate) fn value(bytes: &[u8], at: usize, end: usize, word: &mut (usize, usiz
     Some(Value { start, end: stop, name_start, name_end, quoted, link })
 }
 
-fn name_byte(b: u8) -> bool {
+pub(crate) fn name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
 }
 

@@ -128,6 +128,20 @@ impl Worth {
     }
 }
 
+/// Severity and note of what was found earlier, as they are now: the end that [`Worth::at`] has told may have come since.
+pub(crate) fn lapsed(severity: Severity, note: Option<&str>, now: i64) -> (Severity, Option<String>) {
+    let ended = |note: &str| {
+        let (before, end) = note.rsplit_once("expires ")?;
+        let told = (before.is_empty() || before.ends_with("; ")) && end.len() == "2027-01-05".len();
+        // As days they are ordered like their letters.
+        (told && end < day(now)?.as_str()).then(|| format!("{before}expired {end}"))
+    };
+    match note.and_then(ended) {
+        Some(note) => (Severity::Info, Some(note)),
+        None => (severity, note.map(str::to_owned)),
+    }
+}
+
 /// A day in UTC as `2027-01-05`; `None` for times at which no token was ever made or will end.
 pub(crate) fn day(seconds: i64) -> Option<String> {
     /// 2000-01-01 and 2200-01-01.
@@ -165,6 +179,21 @@ mod tests {
         let at = |now| said.worth.at(now, Severity::High, said.note());
         assert_eq!(at(1_680_307_199), (Severity::High, Some("org acme; expires 2023-04-01".to_owned())));
         assert_eq!(at(1_680_307_200), (Severity::Info, Some("org acme; expired 2023-04-01".to_owned())));
+    }
+
+    #[test]
+    fn what_ends_later_is_told_later() {
+        let end = 1_680_307_200;
+        let said = Evidence::unknown().tell("org acme").expires(Some(end));
+        let (severity, note) = said.worth.at(end - 1, Severity::High, said.note());
+        let later = |days: i64| lapsed(severity, note.as_deref(), end + days * 86_400);
+        assert_eq!(later(-9), (severity, note.clone()));
+        assert_eq!(later(1), (Severity::Info, Some("org acme; expired 2023-04-01".to_owned())));
+        assert_eq!(lapsed(Severity::Low, None, end), (Severity::Low, None));
+        for note in ["it expires soon", "expires 2023-04-01 or so", "xexpires 2023-04-01"] {
+            assert_eq!(lapsed(Severity::Low, Some(note), i64::MAX).0, Severity::Low, "{note}");
+            assert_eq!(lapsed(Severity::Low, Some(note), end * 2), (Severity::Low, Some(note.to_owned())));
+        }
     }
 
     #[test]
