@@ -330,7 +330,7 @@ impl SecretRule {
 fn prefixes(rules: &[SecretRule]) -> Vec<String> {
     let anchors =
         rules.iter().filter(|r| r.spec.before == 0 && !r.spec.generic).flat_map(|r| &r.spec.anchors);
-    let marked = |a: &str| a.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let marked = |a: &str| a.bytes().any(|b| b.is_ascii_uppercase());
     let distinct = |a: &&String| {
         (a.len() > 3 && a.ends_with(['_', '-', '.'])) || a.len() > 7 || (a.len() > 3 && marked(a))
     };
