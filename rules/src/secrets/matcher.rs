@@ -407,9 +407,13 @@ pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
 
 /// Whether one hit tells more than the other.
 fn better(hit: &Hit, other: &Hit) -> bool {
-    // That a name stands before it does not make a token work whose checksum is wrong.
-    if hit.worth.refuted != other.worth.refuted && (hit.rank == 0 || other.rank == 0) {
-        return other.rank == 0;
+    // That a name or a header stands before it does not make a token work whose checksum is wrong.
+    let stands = |refuted: &Hit, by_name: &Hit| {
+        let beginning = refuted.shown > 0 && by_name.rank < 3 && by_name.grade <= Grade::Named;
+        refuted.worth.refuted && !by_name.worth.refuted && (by_name.rank == 0 || beginning)
+    };
+    if stands(hit, other) || stands(other, hit) {
+        return stands(hit, other);
     }
     let weight = |h: &Hit| (h.grade, h.rank, h.at.1 - h.at.0);
     weight(hit) > weight(other)
@@ -508,6 +512,10 @@ mod tests {
         let (hits, _) = engine.secrets.hits(text.as_bytes(), CODE, &|_| false);
         let found: Vec<_> = hits.iter().map(|h| (h.page.id.as_str(), h.grade)).collect();
         assert_eq!(found, [("github-pat", crate::rule::Grade::Guessed)]);
+        assert_eq!(
+            rules(&fill("curl -H 'Authorization: Bearer ghp_{{alnum:36}}'", "matcher")),
+            ["github-pat"]
+        );
     }
 
     /// The budget is what keeps input made of near misses from taking hours: here, of keys that never end.
