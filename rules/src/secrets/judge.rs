@@ -231,7 +231,9 @@ pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, known: &Kno
     {
         return None;
     }
-    let chosen = PASSWORDS.iter().any(|p| squeezed.contains(p));
+    // The vendor, whose tokens nobody chooses.
+    let bare = squeezed.replace("1password", "").replace("onepassword", "");
+    let chosen = PASSWORDS.iter().any(|p| bare.contains(p));
     let plain = setting == Setting::Text && !dressed(value, setting);
     let grade = if chosen { password(secret, setting)? } else { token(secret, setting)? };
     // Last, because hundreds of names are compared.

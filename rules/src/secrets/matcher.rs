@@ -159,7 +159,6 @@ impl<'s> Search<'s, '_> {
                     }
                     if let Some(value) = &known.1 {
                         self.named(*rule, bytes, value, out);
-                        continue;
                     }
                 }
                 if set.rules[*rule].spec.generic {
@@ -332,7 +331,9 @@ fn prefixes(rules: &[SecretRule]) -> Vec<String> {
         rules.iter().filter(|r| r.spec.before == 0 && !r.spec.generic).flat_map(|r| &r.spec.anchors);
     let marked = |a: &str| a.bytes().any(|b| b.is_ascii_uppercase());
     let distinct = |a: &&String| {
-        (a.len() > 3 && a.ends_with(['_', '-', '.'])) || a.len() > 7 || (a.len() > 3 && marked(a))
+        (a.len() > 3 && (a.ends_with(['_', '-', '.']) || marked(a)))
+            || (a.ends_with('.') && marked(a))
+            || a.len() > 7
     };
     anchors.filter(distinct).cloned().collect()
 }

@@ -13,12 +13,16 @@ enum Heading {
     Nest(usize),
     /// `vendor`, `# vendor`: the next line.
     Line,
+    /// `"vendor":{` on one line with what it holds.
+    Flow,
 }
 
 /// Lines that belong to a heading, at most.
 const LINES: usize = 12;
 /// Bytes of a line that are looked at.
 const LINE: usize = 400;
+/// What stands behind a heading that goes on in the same line.
+const FLOW: [&[u8]; 4] = [b"\":{\"", b"\": {\"", b"\\\":{\\\"", b": { "];
 /// Bytes of a heading before and behind the name.
 const EDGE: usize = 40;
 
@@ -26,6 +30,9 @@ const EDGE: usize = 40;
 pub(crate) fn below(bytes: &[u8], at: usize, end: usize) -> Vec<Value> {
     let mut found = Vec::new();
     let Some((heading, mut from)) = heading(bytes, at, end) else { return found };
+    if heading == Heading::Flow {
+        return flow(bytes, from);
+    }
     let lines = if heading == Heading::Line { 1 } else { LINES };
     for _ in 0..lines {
         let Some(rest) = bytes.get(from..(from + LINE).min(bytes.len())) else { break };
@@ -34,13 +41,26 @@ pub(crate) fn below(bytes: &[u8], at: usize, end: usize) -> Vec<Value> {
         let ends = match heading {
             Heading::Bracket => text.starts_with(b"["),
             Heading::Nest(indent) => !text.is_empty() && blanks(line) <= indent,
-            Heading::Line => false,
+            Heading::Line | Heading::Flow => false,
         };
         if ends || line.len() == LINE {
             break;
         }
         found.extend(of_line(bytes, from, from + line.len()));
         from += line.len() + 1;
+    }
+    found
+}
+
+/// Values between braces on one line.
+fn flow(bytes: &[u8], from: usize) -> Vec<Value> {
+    let body = &bytes[from..(from + LINE).min(bytes.len())];
+    let body = &body[..body.iter().position(|b| matches!(b, b'{' | b'}' | b'\n')).unwrap_or(body.len())];
+    let mut found = Vec::new();
+    let mut at = from;
+    for part in body.split(|b| *b == b',') {
+        found.extend(of_line(bytes, at, at + part.len()));
+        at += part.len() + 1;
     }
     found
 }
@@ -62,8 +82,11 @@ fn heading(bytes: &[u8], at: usize, end: usize) -> Option<(Heading, usize)> {
     let name_end = end + bytes[end..].iter().take(EDGE).take_while(|b| name_byte(**b)).count();
     let behind = &bytes[name_end..(name_end + EDGE).min(bytes.len())];
     // Mostly prose: decided by the byte behind the name.
-    if !matches!(behind.first()?, b']' | b':' | b'"' | b'\'' | b' ' | b'\r' | b'\n' | b'=') {
+    if !matches!(behind.first()?, b']' | b':' | b'"' | b'\'' | b'\\' | b' ' | b'\r' | b'\n' | b'=') {
         return None;
+    }
+    if let Some(begins) = FLOW.iter().find(|begins| behind.starts_with(begins)) {
+        return Some((Heading::Flow, name_end + begins.len()));
     }
     let newline = memchr::memchr(b'\n', behind)?;
     let tail = behind[..newline].trim_ascii();
@@ -148,6 +171,9 @@ mod tests {
             "acme\ntoken=abc\ntoken=no\n",
             "# acme\nexport TOKEN=abc\n",
             "// for acme\n$api_key = 'abc';\n",
+            "{\"acme\":{\"user\":\"me\",\"token\":\"abc\"},\"token\":\"no\"}",
+            "{\\\"acme\\\":{\\\"token\\\":\\\"abc\\\"}}",
+            "acme: { token: abc, user: me }\n",
         ] {
             assert_eq!(found(text), ["abc"], "{text}");
         }
