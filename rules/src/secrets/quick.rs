@@ -21,6 +21,8 @@ const STEP: usize = 16;
 pub(crate) struct Quick {
     dfa: dense::DFA<Vec<u32>>,
     anchored: Anchored,
+    /// Bytes before its anchor that every match has, where these are always as many.
+    ahead: Option<usize>,
     /// Whether it knows where a match ends, and not only where one may be.
     exact: bool,
     /// The state in which no match has begun.
@@ -61,24 +63,30 @@ pub(crate) struct Trail {
 }
 
 impl Quick {
-    /// Of an expression; `None` when its table would be too large in any case.
-    pub(crate) fn new(hir: &Hir, anchored: bool) -> Option<Quick> {
-        let anchored = if anchored { Anchored::Yes } else { Anchored::No };
-        let exact = table(hir, anchored).map(|dfa| (dfa, true));
-        let (dfa, exact) = match exact {
-            Some(made) => made,
-            None => (table(&relaxed(hir, FEW), anchored)?, false),
-        };
+    /// Of an expression whose matches begin at most `before` bytes before one of `anchors`; `None` when its table would be
+    /// too large in any case.
+    pub(crate) fn new(hir: &Hir, before: usize, anchors: &[String]) -> Option<Quick> {
+        let ahead = if before == 0 { Some(0) } else { ahead(hir, anchors) };
+        let anchored = if ahead.is_some() { Anchored::Yes } else { Anchored::No };
+        let exact = || table(hir, anchored).map(|dfa| (dfa, true));
+        let without = |most| table(&relaxed(hir, most), anchored).map(|dfa| (dfa, false));
+        let (dfa, exact) = exact().or_else(|| without(FEW)).or_else(|| without(1))?;
         let fresh = match anchored {
             Anchored::No => dfa.universal_start_state(Anchored::No),
             _ => None,
         };
-        Some(Quick { dfa, anchored, exact, fresh })
+        Some(Quick { dfa, anchored, ahead, exact, fresh })
     }
 
     /// Looks for a match; returns also how many bytes were looked at.
     pub(crate) fn look(&self, bytes: &[u8], range: Range, trail: Option<&mut Trail>) -> (Seen, usize) {
         let Range { from, start, to } = range;
+        let from = match self.ahead.map(|ahead| start.checked_sub(ahead)) {
+            Some(None) => return (Seen::Nothing, 0),
+            Some(Some(begins)) => begins,
+            None => from,
+        };
+        let range = Range { from, ..range };
         let input = Input::new(bytes).range(from..to).anchored(self.anchored);
         let Ok(first) = self.dfa.start_state_forward(&input) else { return (Seen::Perhaps, 0) };
         match trail {
@@ -217,6 +225,34 @@ fn table(hir: &Hir, anchored: Anchored) -> Option<dense::DFA<Vec<u32>>> {
         .ok()
 }
 
+/// How many bytes a match has before its anchor, where these are always as many.
+fn ahead(hir: &Hir, anchors: &[String]) -> Option<usize> {
+    let HirKind::Concat(items) = hir.kind() else { return None };
+    let mut bytes = 0;
+    for item in items {
+        if let Some(at) = anchor(item, anchors) {
+            return Some(bytes + at);
+        }
+        let known = item.properties();
+        bytes += known.minimum_len().filter(|least| known.maximum_len() == Some(*least))?;
+    }
+    None
+}
+
+/// Where in a part of an expression an anchor stands.
+fn anchor(part: &Hir, anchors: &[String]) -> Option<usize> {
+    match part.kind() {
+        HirKind::Literal(l) => anchors.iter().find_map(|a| memchr::memmem::find(&l.0, a.as_bytes())),
+        HirKind::Capture(c) => anchor(&c.sub, anchors),
+        HirKind::Concat(items) => items.first().and_then(|first| anchor(first, anchors)),
+        HirKind::Alternation(items) => {
+            let each: Option<Vec<usize>> = items.iter().map(|item| anchor(item, anchors)).collect();
+            each.filter(|each| each.iter().all(|at| *at == 0)).map(|_| 0)
+        }
+        _ => None,
+    }
+}
+
 /// An expression that matches all that this one does, and more, without its numbers.
 fn relaxed(hir: &Hir, most: u32) -> Hir {
     let all = |items: &[Hir]| items.iter().map(|h| relaxed(h, most)).collect();
@@ -241,10 +277,13 @@ mod tests {
     use regex_automata::meta::Regex;
     use regex_automata::util::syntax;
 
-    fn made(pattern: &str, anchored: bool) -> (Quick, Regex) {
+    fn made(pattern: &str, before: usize) -> (Quick, Regex) {
         let config = syntax::Config::new().unicode(false).utf8(false);
         let hir = syntax::parse_with(pattern, &config).unwrap();
-        (Quick::new(&hir, anchored).unwrap(), Regex::builder().syntax(config).build(pattern).unwrap())
+        (
+            Quick::new(&hir, before, &["@".to_owned()]).unwrap(),
+            Regex::builder().syntax(config).build(pattern).unwrap(),
+        )
     }
 
     /// What it says must be what the expression says.
@@ -270,8 +309,11 @@ mod tests {
                     let bytes = text.as_bytes();
                     let mut trail = Trail::default();
                     for start in 0..bytes.len().min(200) {
-                        let from = start.saturating_sub(rule.spec.before);
+                        let from = start.saturating_sub(quick.ahead.unwrap_or(rule.spec.before));
                         let to = (start + compiled.reach + 1).min(bytes.len());
+                        if from + quick.ahead.unwrap_or_default() > start {
+                            continue;
+                        }
                         let (seen, _) = quick.look(bytes, Range { from, start, to }, Some(&mut trail));
                         let input = Input::new(bytes).range(from..to).anchored(quick.anchored);
                         // What begins later than at `start` is for the next look.
@@ -286,8 +328,26 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_an_anchor_is_counted_where_it_can_be() {
+        let table = [
+            ("[a-z]{3}@[0-9]{4}", Some(3)),
+            ("-{5}BEGIN@x", Some(10)),
+            ("[a-z]{2}(?:@a|@b)[0-9]", Some(2)),
+            ("[a-z]{2,3}@[0-9]", None),
+            ("[a-z]{2}[0-9]", None),
+        ];
+        for (pattern, bytes) in table {
+            assert_eq!(made(pattern, 12).0.ahead, bytes, "{pattern}");
+        }
+        let (quick, _) = made("[a-z]{3}@[0-9]{4}", 3);
+        let look = |text: &[u8], start| quick.look(text, Range { from: 0, start, to: text.len() }, None).0;
+        assert_eq!(look(b"xabc@1234", 4), Seen::Ends(9));
+        assert_eq!((look(b"xab1@1234", 4), look(b"bc@1234", 2)), (Seen::Nothing, Seen::Nothing));
+    }
+
+    #[test]
     fn what_is_nowhere_is_known_before_the_end() {
-        let (quick, _) = made("[0-9]{3,6}:[a-z]{9}", false);
+        let (quick, _) = made("[0-9]{3,6}:[a-z]{9}", 6);
         let text = [b"12345:abc ".as_slice(), &[b' '; 1000]].concat();
         let range = Range { from: 0, start: 5, to: text.len() };
         assert_eq!(quick.look(&text, range, None), (Seen::Nothing, 10));
@@ -301,19 +361,20 @@ mod tests {
 
     #[test]
     fn a_trail_changes_nothing_but_the_time() {
-        for (pattern, anchored) in [
-            ("get [^\n]*? -u(?P<secret>[a-c]{3})", true),
-            ("get [^\n]{0,200}? -u(?P<secret>[a-c]{3})", true),
-            ("(?:x{1,3}|abc)get[^\n]*-u[a-c]{2,9}x", false),
+        for (pattern, before) in [
+            ("get [^\n]*? -u(?P<secret>[a-c]{3})", 0),
+            ("get [^\n]{0,200}? -u(?P<secret>[a-c]{3})", 0),
+            ("(?:x{1,3}|abc)get[^\n]*-u[a-c]{2,9}x", 3),
         ] {
-            let (quick, regex) = made(pattern, anchored);
+            let (quick, regex) = made(pattern, before);
+            let anchored = before == 0;
             for seed in 0..40 {
                 let text = pieces(seed);
                 let bytes = text.as_bytes();
                 let mut trail = Trail::default();
                 for (start, _) in text.match_indices("get") {
                     for reach in [300, 90] {
-                        let from = start - if anchored { 0 } else { start.min(3) };
+                        let from = start.saturating_sub(before);
                         let range = Range { from, start, to: (start + reach).min(bytes.len()) };
                         let (seen, _) = quick.look(bytes, range, Some(&mut trail));
                         assert_eq!(seen, quick.look(bytes, range, None).0, "{pattern} {seed} {start}");
@@ -329,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_long_line_of_commands_is_walked_once() {
-        let (quick, _) = made("get [^\n]*? -u(?P<secret>[a-c]{3})", true);
+        let (quick, _) = made("get [^\n]*? -u(?P<secret>[a-c]{3})", 0);
         let text = "get -x ".repeat(4000);
         let mut trail = Trail::default();
         let mut looked = 0;

@@ -83,7 +83,7 @@ impl SecretRule {
     pub(crate) fn table(&self) -> Option<Quick> {
         let (_, source) = self.source()?;
         let hir = syntax::parse_with(&source, &syntax_config()).ok()?;
-        Quick::new(&hir, self.spec.before == 0)
+        Quick::new(&hir, self.spec.before, &self.spec.anchors)
     }
 
     /// What is wrong with the rule's expressions or names, for `rules check` and for user packs.
