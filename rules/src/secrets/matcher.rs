@@ -86,8 +86,9 @@ const TRY: usize = 128;
 const LOOK: usize = 32;
 /// What it costs to find the parts of a match, and to judge a secret.
 const JUDGE: usize = 256;
-/// How much more a byte costs that an expression looks at without a table.
-const SLOW: usize = 4;
+/// What a look without a table costs besides its bytes, and how much more each of these costs.
+const TRIED: usize = 96;
+const SLOW: usize = 2;
 
 /// For each rule that looks far, the way of its last look.
 type Trails = BTreeMap<usize, Trail>;
@@ -199,7 +200,7 @@ impl<'s> Search<'s, '_> {
         } else if rule.spec.before == 0 && compiled.group == 0 {
             ((from, ends), (from, ends))
         } else {
-            self.effort.spend(index, JUDGE);
+            self.effort.spend(index, JUDGE + SLOW * (ends - from));
             let mut captures = compiled.regex.create_captures();
             compiled.regex.search_captures(&input(bytes, range), &mut captures);
             let group = |n| captures.get_group(n).map(|s| (s.start, s.end));
@@ -248,16 +249,14 @@ impl<'s> Search<'s, '_> {
         let half = compiled.regex.search_half(&input);
         let looked = match half {
             Some(end) => end.offset() - from,
-            None if input.get_anchored().is_anchored() && compiled.reach <= FAR => {
-                SLOW * (to - from).min(TRY)
-            }
+            None if input.get_anchored().is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
             // A password in a command gives up at the end of the line; a key block does not.
             None if rule.spec.chosen => memchr::memchr(b'\n', &bytes[start..to])
                 .map_or(to - from, |line| line + start - from)
                 .max(LOOK),
             None => to - from,
         };
-        self.effort.spend(index, looked);
+        self.effort.spend(index, TRIED + SLOW * looked);
         half.map(|half| half.offset())
     }
 
