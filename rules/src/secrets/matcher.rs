@@ -534,6 +534,18 @@ mod tests {
     }
 
     #[test]
+    fn every_token_is_found_wherever_it_stands() {
+        let engine = Engine::builtin();
+        for n in 0..300 {
+            let text =
+                fill(&format!("{}first\n  and glpat-{{{{alnum:20}}}}\nlast", " ".repeat(n)), &n.to_string());
+            let (hits, _) = engine.secrets.hits(text.as_bytes(), CODE, &|_| false);
+            let found: Vec<_> = hits.iter().map(|h| (h.page.id.as_str(), h.at)).collect();
+            assert_eq!(found, [("gitlab-pat", (n + 12, n + 38))], "{text}");
+        }
+    }
+
+    #[test]
     fn a_vendor_wins_over_the_generic_rule() {
         assert_eq!(rules(&fill("gitlab_token = \"glpat-{{alnum:20}}\"", "matcher")), ["gitlab-pat"]);
     }
