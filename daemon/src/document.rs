@@ -5,6 +5,7 @@ use crate::record::{Document, Fix, Gap, Reason, Record, SCHEMA, Sighting, State,
 use crate::sweep::Missed;
 use crate::sweep::processes::{PROCESSES, SERVICES};
 use lapwing_rules::engine::Engine;
+use lapwing_rules::finding::lapsed;
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::ignore::{self, IgnoreFile};
 use lapwing_rules::place::Places;
@@ -68,15 +69,17 @@ impl<'a> Frame<'a> {
         sightings.truncate(LISTED);
         let page = self.pages.get(&best.rule);
         let life = self.lives.get(&id);
+        // What was found long ago may have ended since.
+        let (severity, told) = lapsed(best.severity, best.note.as_deref(), self.now);
         Record {
             id: id.short(),
             rule: best.rule.clone(),
             kind: best.kind,
-            severity: best.severity,
+            severity,
             grade: best.grade,
             title: page.map_or_else(|| best.rule.clone(), |p| p.title.clone()),
             preview: best.preview.clone(),
-            note: self.note(best, &group),
+            note: self.note(told, best, &group),
             sightings,
             fix: fix(page.map(Arc::as_ref), best),
             state: life.map_or(State::Open, |l| self.state(l)),
@@ -85,9 +88,9 @@ impl<'a> Frame<'a> {
     }
 
     /// What a proof said, and what follows from all the places together.
-    fn note(&self, best: &Seen, group: &[&Seen]) -> Option<String> {
+    fn note(&self, told: Option<String>, best: &Seen, group: &[&Seen]) -> Option<String> {
         let committed = |s: &&&Seen| s.inside.as_ref().is_some_and(|i| i.starts_with("commit "));
-        let mut notes: Vec<String> = best.note.clone().into_iter().collect();
+        let mut notes: Vec<String> = told.into_iter().collect();
         if best.kind == Kind::Secret && group.iter().any(|s| committed(&s)) {
             notes.push(
                 "in the history of a repository, so rotate it: removing the line is not enough".to_owned(),
@@ -295,6 +298,19 @@ mod tests {
         assert_eq!(note(&["~/.config/gh/hosts.yml", "~/.bash_history"]), used);
         assert_eq!(note(&["~/.config/gh/hosts.yml"]), None);
         assert_eq!(note(&["~/src/deploy.sh", "~/.bash_history"]), None);
+    }
+
+    #[test]
+    fn what_has_ended_since_it_was_found_says_so() {
+        let lives = HashMap::new();
+        let note = Some("issued by acme; expires 2026-01-01".to_owned());
+        let seen = [Seen { note, ..seen(1, Severity::High, Grade::Shaped, "~/a") }];
+        let at = |now| {
+            let record = Frame { now, ..frame(&lives) }.records(&seen).remove(0);
+            (record.severity, record.note.unwrap())
+        };
+        assert_eq!(at(1_767_000_000), (Severity::High, "issued by acme; expires 2026-01-01".to_owned()));
+        assert_eq!(at(1_768_000_000), (Severity::Info, "issued by acme; expired 2026-01-01".to_owned()));
     }
 
     #[test]
