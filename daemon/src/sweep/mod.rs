@@ -24,6 +24,7 @@ use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{ENVIRONMENT, Engine};
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::ignore::IgnoreFile;
+use lapwing_rules::indicators::PROCESSES;
 use lapwing_rules::place::Paths;
 use lapwing_rules::policy::Policy;
 use rustix::fs::FileType;
@@ -117,6 +118,14 @@ impl Done {
         }
     }
 
+    /// Adds to what was seen in the file that was examined last.
+    fn also(&mut self, scope: &Scope<'_>, path: &str, seen: Vec<Seen>) {
+        match self.batch.files.last_mut() {
+            Some((last, known)) if last == path => known.extend(seen),
+            _ => self.file(scope, path, seen),
+        }
+    }
+
     /// Adds another stretch.
     pub(crate) fn add(&mut self, other: Done) {
         self.batch.files.extend(other.batch.files);
@@ -145,9 +154,14 @@ impl Done {
 pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     let mut done = Done::default();
     let report = scope.engine.scan_home(&scope.cx());
-    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
+    for problem in report.problems {
+        done.note(Reason::Unreadable, &problem.what, Some(problem.why));
+    }
+    scope.watch.tell(&report.findings, ENVIRONMENT);
+    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT));
+    let (running, seen): (Vec<Seen>, Vec<Seen>) = seen.partition(|s| s.path == PROCESSES);
     done.file(scope, ENVIRONMENT, seen);
-    processes::sweep(scope, &mut done);
+    processes::sweep(scope, running, &mut done);
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
 }

@@ -109,7 +109,7 @@ fn one(
     done.files += 1;
     match files::open_path(&real, &stat) {
         Ok(fd) => {
-            let file = File { fd: &fd, stat: &stat, path: &real, shown, place: Some(place) };
+            let file = File { fd: &fd, stat: &stat, path: &real, shown, tilde: Some(shown), place: Some(place) };
             let outcome = file::examine(scope, &file, buffer, done);
             if !matches!(outcome, Outcome::Incomplete) {
                 dealt.insert(path.to_owned());
