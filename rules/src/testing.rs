@@ -174,6 +174,16 @@ pub fn scan(engine: &Engine, target: &Target<'_>, facts: &dyn Facts) -> Report {
     engine.scan(target, &Cx { ids: &ids, facts, policy: &policy })
 }
 
+/// Plans for one file of a home, with every rule on.
+#[must_use]
+pub fn plans(engine: &Engine, home: &Home, path: &str) -> Vec<crate::fix::planner::Planned> {
+    let (bytes, mode) = home.files.get(path).cloned().unwrap_or_default();
+    let meta = Some(Meta { mode, own: true, root: false, kind: FileKind::File, size: bytes.len() as u64 });
+    let target = Target { path, place: engine.places().classify(path), bytes: &bytes, meta };
+    let (ids, policy) = (ids(), strict());
+    engine.plans(&target, &Cx { ids: &ids, facts: home, policy: &policy })
+}
+
 /// One example that did not do what it should.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
