@@ -2,6 +2,7 @@
 //!
 //! `cli` is what can be typed, `commands` what it does, `render` what is printed, `exit` how it ends.
 
+mod apply;
 mod cli;
 mod commands;
 mod crash;

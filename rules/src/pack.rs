@@ -2,6 +2,7 @@
 //! `[[place]]`, `[[indicator]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
+use crate::fix::declared::{SecretFix, SettingFix};
 use crate::import::{Imported, gitleaks, kingfisher};
 use crate::indicators::IndicatorSpec;
 use crate::rule::{self, Grade, Page};
@@ -126,9 +127,15 @@ pub struct SettingSpec {
     /// Never show the value, not even masked.
     #[serde(default)]
     pub hide: bool,
+    /// What mends it.
+    #[serde(default)]
+    pub fix: Option<SettingFix>,
     /// Files in which exactly this rule must fire.
     #[serde(default)]
     pub examples: Vec<String>,
+    /// What the fix makes of each of `examples`, in their order.
+    #[serde(default)]
+    pub fixed: Vec<String>,
     /// Files in which it must not.
     #[serde(default)]
     pub counter_examples: Vec<String>,
@@ -156,6 +163,9 @@ pub struct PlaceSpec {
     /// A history: lines that a person typed.
     #[serde(default)]
     pub history: bool,
+    /// It only records what was (a transcript, a log): no program needs a secret that stands in it. Histories do too.
+    #[serde(default)]
+    pub record: bool,
     /// Source code stands in it: an unquoted word behind `token =` is a variable, not a value.
     #[serde(default)]
     pub code: bool,
@@ -193,6 +203,9 @@ pub struct PlaceSecretSpec {
     /// Ids of other places where the same holds.
     #[serde(default)]
     pub also: Vec<String>,
+    /// What mends it, and any other secret that stands in such an entry.
+    #[serde(default)]
+    pub fix: Option<SecretFix>,
     /// Files in which it must be found.
     #[serde(default)]
     pub examples: Vec<String>,

@@ -21,6 +21,8 @@ pub struct Place {
     pub mode: Option<u32>,
     /// Lines that a person typed.
     pub history: bool,
+    /// It only records what was: no program needs a secret that stands in it.
+    pub record: bool,
     /// Source code stands in it.
     pub code: bool,
     /// Secrets that its keys give away.
@@ -91,6 +93,7 @@ impl Places {
                 relocate: spec.relocate,
                 reader: spec.reader,
                 history: spec.history,
+                record: spec.record || spec.history,
                 code: spec.code,
             });
         }

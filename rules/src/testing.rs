@@ -100,6 +100,13 @@ impl Home {
         all
     }
 
+    /// Plans for the machine as a whole.
+    #[must_use]
+    pub fn plans_home(&self, engine: &Engine) -> Vec<crate::fix::planner::Planned> {
+        let (ids, policy) = (ids(), strict());
+        engine.plans_home(&Cx { ids: &ids, facts: self, policy: &policy })
+    }
+
     /// Runs the checks that look at the machine as a whole.
     #[must_use]
     pub fn scan_home(&self, engine: &Engine) -> Report {
@@ -205,6 +212,16 @@ pub fn scan(engine: &Engine, target: &Target<'_>, facts: &dyn Facts) -> Report {
 pub fn indicators(engine: &Engine, facts: &dyn Facts) -> Report {
     let (ids, policy) = (ids(), strict());
     engine.scan_indicators(&Cx { ids: &ids, facts, policy: &policy })
+}
+
+/// Plans for one file of a home, with every rule on.
+#[must_use]
+pub fn plans(engine: &Engine, home: &Home, path: &str) -> Vec<crate::fix::planner::Planned> {
+    let (bytes, mode) = home.files.get(path).cloned().unwrap_or_default();
+    let meta = Some(Meta { mode, own: true, root: false, kind: FileKind::File, size: bytes.len() as u64 });
+    let target = Target { path, place: engine.places().classify(path), bytes: &bytes, meta };
+    let (ids, policy) = (ids(), strict());
+    engine.plans(&target, &Cx { ids: &ids, facts: home, policy: &policy })
 }
 
 /// One example that did not do what it should.

@@ -1,7 +1,7 @@
 //! Certificates and keys for Git's connections that others could replace.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -20,6 +20,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-httpsslCAInfo"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::None,
 };
 
 const NAMES: &[&str] =

@@ -1,7 +1,7 @@
 //! Policy: objects are checked as they arrive.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 
@@ -18,6 +18,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-transferfsckObjects"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 fn run(facts: &dyn Facts) -> Vec<Found> {

@@ -1,7 +1,7 @@
 //! Policy: files that hold secrets are ignored in every repository.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::place::wild;
 use crate::rule::{Profile, Safety, Severity};
@@ -18,6 +18,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/gitignore"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 /// A pattern and a file that it is for.

@@ -1,7 +1,7 @@
 //! Hooks whose text looks like an attack.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::finding::Location;
 use crate::rule::{Profile, Safety, Severity};
@@ -21,6 +21,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/githooks"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::None,
 };
 
 fn run(target: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> {

@@ -1,7 +1,7 @@
 //! Policy: bare repositories inside others are not obeyed.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-safebareRepository"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 fn run(facts: &dyn Facts) -> Vec<Found> {

@@ -1,7 +1,7 @@
 //! Policy: commits are signed, with a key that is there.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
 use crate::rule::{Profile, Safety, Severity};
 
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-commitgpgSign"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 fn run(facts: &dyn Facts) -> Vec<Found> {

@@ -1,7 +1,7 @@
 //! Credential files that a repository tracks.
 
 use super::git::{self, index};
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::{Entry, text};
@@ -20,6 +20,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-rm"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::None,
 };
 
 /// The end of a path, and a word that such a file holds when it holds a credential (none: whatever is in it).

@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::finding::Location;
+use crate::fix::plan::Draft;
 use crate::rule::{Page, Profile, Safety, Severity};
 use crate::settings::entry::Entry;
 use crate::target::Target;
@@ -28,6 +29,28 @@ pub(crate) struct Check {
     pub(crate) references: &'static [&'static str],
     /// When it runs, and the code.
     pub(crate) run: Run,
+    /// What mends what it finds.
+    pub(crate) fix: Fix,
+}
+
+/// What mends what a check has found.
+pub(crate) enum Fix {
+    /// Nothing that a program should do.
+    None,
+    /// The entry that was found goes, as a setting rule's `unset` has it.
+    Unset,
+    /// The file or directory loses these permission bits.
+    Close(u32),
+    /// What code says; `None` leaves the advice.
+    Steps(fn(&Case<'_>) -> Option<Draft>),
+}
+
+/// What a check has found, and where, for its fix.
+pub(crate) struct Case<'a> {
+    pub(crate) found: &'a Found,
+    /// The file; `None` when the machine as a whole was looked at.
+    pub(crate) target: Option<&'a Target<'a>>,
+    pub(crate) facts: &'a dyn Facts,
 }
 
 /// When a check runs.

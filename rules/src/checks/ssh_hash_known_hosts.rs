@@ -1,6 +1,6 @@
 //! Host names readable in `known_hosts`.
 
-use super::{Check, Found, Run, at};
+use super::{Check, Fix, Found, Run, at};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://man.openbsd.org/ssh_config#HashKnownHosts"],
     run: Run::Entries("ssh_known_hosts", run),
+    fix: Fix::None,
 };
 
 fn run(target: &Target<'_>, entries: &[Entry], _: &dyn Facts) -> Vec<Found> {

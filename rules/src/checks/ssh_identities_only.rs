@@ -1,6 +1,6 @@
 //! Several keys, and every server is shown all of them.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::predicate::boolean;
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://man.openbsd.org/ssh_config#IdentitiesOnly"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 const DIR: &str = "~/.ssh";

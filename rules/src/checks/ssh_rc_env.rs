@@ -1,6 +1,6 @@
 //! `~/.ssh/rc`, `~/.ssh/environment` and `/etc/ssh/sshrc`: what sshd runs or sets when somebody logs in here.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::{lines, text};
@@ -18,6 +18,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://man.openbsd.org/sshd#SSHRC"],
     run: Run::File(run),
+    fix: Fix::None,
 };
 
 fn run(target: &Target<'_>, _: &dyn Facts) -> Vec<Found> {

@@ -1,3 +1,16 @@
 //! How a finding is mended: plans as data, made by rules and applied by `ctl`. Pure: bytes in, edits out.
+//!
+//! A fix is declared beside its rule (`fix = { unset = true }` in a pack, `fix:` of a check). [`planner`] runs the same search
+//! as a scan and turns what it finds into plans; a plan that would not do what it says is not offered.
 
+pub mod declared;
+pub mod edit;
+pub(crate) mod moves;
+pub(crate) mod hide;
+pub mod mender;
+pub(crate) mod mode;
 pub mod plan;
+pub mod planner;
+pub mod redact;
+mod section;
+pub(crate) mod setting;

@@ -37,18 +37,22 @@ pub enum Step {
         /// In order of place, not overlapping.
         edits: Vec<Edit>,
     },
-    /// Creates a file that is not there yet, or appends to one that is.
-    Append {
+    /// Creates a file that is not there; folders that are missing on the way are made for the user alone.
+    Create {
         /// The file.
         path: String,
-        /// What is added, with its own line ends.
-        text: String,
+        /// Its content.
+        bytes: Vec<u8>,
+        /// The twelve permission bits it gets.
+        mode: u32,
     },
     /// Changes the permission bits of a file or directory.
     Mode {
         /// The file or directory.
         path: String,
-        /// The twelve permission bits it gets.
+        /// The twelve permission bits that it must still have when the step is applied.
+        was: u32,
+        /// The ones it gets.
         mode: u32,
     },
     /// Moves a file into the quarantine: never deleted.
@@ -91,7 +95,8 @@ pub enum Step {
     },
 }
 
-/// A replacement of bytes.
+/// A replacement of bytes. What it puts in is never a secret.
+#[derive(Clone)]
 pub struct Edit {
     /// First byte.
     pub start: usize,
@@ -122,4 +127,44 @@ pub enum Store {
         /// The name it gets.
         name: String,
     },
+}
+
+/// What a fix proposes; with the finding and its rule's page it makes a [`Plan`].
+pub(crate) struct Draft {
+    /// See [`Plan::summary`].
+    pub(crate) summary: String,
+    /// See [`Plan::steps`].
+    pub(crate) steps: Vec<Step>,
+    /// See [`Plan::left`].
+    pub(crate) left: Vec<String>,
+    /// In place of the page's advice.
+    pub(crate) advice: Option<String>,
+    /// In place of the page's.
+    pub(crate) safety: Option<Safety>,
+    /// See [`Plan::credential`]; edits of secrets say it too.
+    pub(crate) credential: bool,
+}
+
+impl Draft {
+    /// A draft of these steps.
+    pub(crate) fn new(summary: impl Into<String>, steps: Vec<Step>) -> Draft {
+        let summary = summary.into();
+        Draft { summary, steps, left: Vec::new(), advice: None, safety: None, credential: false }
+    }
+}
+
+impl Step {
+    /// Whether it takes a secret out, or puts one somewhere.
+    #[must_use]
+    pub fn secret(&self) -> bool {
+        match self {
+            Step::Edit { edits, .. } => edits.iter().any(|edit| edit.secret),
+            Step::Keep { .. } | Step::Cells { .. } | Step::Remove { .. } => true,
+            Step::Create { .. }
+            | Step::Mode { .. }
+            | Step::Quarantine { .. }
+            | Step::StopUnit { .. }
+            | Step::Guide { .. } => false,
+        }
+    }
 }

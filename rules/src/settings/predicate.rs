@@ -70,6 +70,20 @@ impl Pattern {
         compiled.as_ref().is_some_and(|r| r.is_match(text))
     }
 
+    /// Every match taken out.
+    #[must_use]
+    pub fn without(&self, text: &str) -> String {
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.source).ok());
+        compiled.as_ref().map_or_else(|| text.to_owned(), |r| r.replace_all(text, "").into_owned())
+    }
+
+    /// The first match as `with` says, in which `$1` stands for a group.
+    #[must_use]
+    pub fn rewritten(&self, text: &str, with: &str) -> String {
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.source).ok());
+        compiled.as_ref().map_or_else(|| text.to_owned(), |r| r.replace(text, with).into_owned())
+    }
+
     /// Why it does not compile.
     #[must_use]
     pub fn error(&self) -> Option<String> {
