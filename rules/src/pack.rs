@@ -169,6 +169,9 @@ pub struct PlaceSpec {
     /// Source code stands in it: an unquoted word behind `token =` is a variable, not a value.
     #[serde(default)]
     pub code: bool,
+    /// What mends a secret in any of its entries whose rule does not say.
+    #[serde(default)]
+    pub fix: Option<SecretFix>,
     /// Secrets that only this place gives away.
     #[serde(default)]
     pub secret: Vec<Table>,

@@ -141,7 +141,7 @@ impl Indicator {
     }
 
     /// Whether it has struck this home, and does not only lie in a project.
-    fn at_home(&self, trace: &Trace) -> bool {
+    pub(crate) fn at_home(&self, trace: &Trace) -> bool {
         match trace {
             Trace::File(path) | Trace::Content(path) => {
                 self.spec.patterns().any(|p| !p.starts_with("**/") && matches(p, path))
