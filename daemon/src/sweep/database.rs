@@ -287,6 +287,7 @@ mod tests {
             history: 0,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
+            survey: false,
         };
         let stat = rustix::fs::stat(path).unwrap();
         let fd = files::open_path(path, &stat).unwrap();

@@ -181,6 +181,8 @@ pub(super) fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, don
         );
     };
     done.silenced += report.silenced;
+    let also = report.included.drain(..);
+    done.land.also.extend(also.map(|included| (scope.home.path(&included), scope.home.path(shown))));
     let outcome = match report {
         _ if report.depends => Outcome::Depends,
         _ if report.problems.is_empty() => Outcome::Examined,
@@ -262,6 +264,7 @@ mod tests {
             history: 0,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
+            survey: false,
         };
         let mut done = Done::default();
         let broken = guarded(|| -> Report { panic!("a rule's mistake") });

@@ -165,6 +165,9 @@ impl Worker<'_> {
         if device != dir.device && files::is_remote(&fd) {
             return done.note(Reason::Mount, &dir.shown, None);
         }
+        if self.scope.survey {
+            done.land.dirs.push(self.root_path.join(&dir.below));
+        }
         let key = states::key(&self.root_path.join(&dir.below));
         let old = self.index.as_ref().and_then(|i| i.dir(&key));
         let known = States::unpack(old.as_deref().unwrap_or_default());
@@ -222,6 +225,9 @@ impl Worker<'_> {
         let path = self.root_path.join(&dir.below);
         let own = || rustix::fs::stat(path.join("objects")).is_ok_and(|s| self.scope.machine.meta(&s).own);
         let is = self.scope.history > 0 && git::repository(&path) && own();
+        if self.scope.survey && git::repository(&path) {
+            done.land.repositories.push(path.clone());
+        }
         if is {
             done.repositories.push(Met { path, shown: dir.shown.clone() });
         }
