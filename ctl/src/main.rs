@@ -10,6 +10,7 @@ mod dates;
 mod exit;
 mod progress;
 mod render;
+mod vault;
 
 use clap::Parser;
 use std::process::ExitCode;

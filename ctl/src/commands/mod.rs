@@ -14,9 +14,11 @@ mod pause;
 mod reload;
 mod rescan;
 mod resume;
+mod rotated;
 mod rules_check;
 mod rules_list;
 mod scan;
+mod secret;
 mod show;
 mod status;
 mod unignore;
@@ -77,6 +79,8 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
         Command::Explain { rule } => explain::run(session, &rule),
         Command::Ignore { id, reason, until } => ignore::run(session, &id, &reason, until),
         Command::Unignore { id } => unignore::run(session, &id),
+        Command::Rotated { id, undo } => rotated::run(session, &id, undo),
+        Command::Secret(command) => secret::run(session, &command),
         Command::Status => status::run(session),
         Command::Watch => watch::run(session),
         Command::History { limit, since } => history::run(session, limit, since),
