@@ -90,7 +90,7 @@ pub(crate) fn prepare(home: &Home, shown: &str, receipt: &str, at: i64) -> Resul
     };
     let quarantine = directory(home);
     let kept = Kept {
-        entry: free(&quarantine, receipt),
+        entry: free(&quarantine, receipt, &spot.real),
         from: spot.real.clone(),
         shown: shown.to_owned(),
         kind,
@@ -103,11 +103,20 @@ pub(crate) fn prepare(home: &Home, shown: &str, receipt: &str, at: i64) -> Resul
     Ok(Some(Move { quarantine, spot, stat, kept }))
 }
 
-/// A name that no entry has yet.
-fn free(quarantine: &Path, receipt: &str) -> String {
-    let name = |n: u32| format!("{receipt}-{n}");
+/// A name that no entry has yet, nor any other move of the same run.
+fn free(quarantine: &Path, receipt: &str, real: &Path) -> String {
+    let path = Sha256::digest(real.as_os_str().as_encoded_bytes());
+    let name = |n: u32| format!("{receipt}-{}-{n}", hex(&path[..4]));
     let taken = |n: &u32| sys::lstat(quarantine.join(name(*n))).is_ok();
     name((1..).find(|n| !taken(n)).unwrap_or(u32::MAX))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in bytes {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 fn digest(spot: &Spot) -> Result<String, Refused> {
@@ -123,11 +132,7 @@ fn hash(from: &mut dyn Read) -> std::io::Result<String> {
             n => sha.update(&buffer[..n]),
         }
     }
-    let mut hex = String::new();
-    for byte in sha.finalize() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    Ok(hex)
+    Ok(hex(&sha.finalize()))
 }
 
 impl Move {
@@ -136,8 +141,12 @@ impl Move {
         &self.kept
     }
 
-    /// Moves it. The manifest is written first: nothing lies in the quarantine of which nobody knows where it was.
-    pub(crate) fn commit(&self) -> Result<(), Refused> {
+    /// Moves it; `false` when an earlier step has taken it away (to disable a unit removes its links). The manifest is written
+    /// first: nothing lies in the quarantine of which nobody knows where it was.
+    pub(crate) fn commit(&self) -> Result<bool, Refused> {
+        if self.spot.again()?.stat()?.is_none() {
+            return Ok(false);
+        }
         let entry = self.quarantine.join(&self.kept.entry);
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.quarantine);
         made.and_then(|()| std::fs::DirBuilder::new().mode(0o700).create(&entry))
@@ -150,7 +159,7 @@ impl Move {
             let _ = std::fs::remove_file(entry.join(MANIFEST));
             let _ = std::fs::remove_dir(&entry);
         }
-        done
+        done.map(|()| true)
     }
 
     fn put(&self, entry: &Path) -> Result<(), Refused> {

@@ -11,7 +11,7 @@ fn home() -> (tempfile::TempDir, Home) {
 
 fn moved(home: &Home, shown: &str) -> Kept {
     let step = prepare(home, shown, "r1", 7).unwrap().unwrap();
-    step.commit().unwrap();
+    assert!(step.commit().unwrap());
     step.kept().clone()
 }
 
@@ -70,11 +70,32 @@ fn what_is_gone_needs_no_move_and_what_has_changed_is_refused() {
     let file = home.path("~/a");
     std::fs::write(&file, "x").unwrap();
     let step = prepare(&home, "~/a", "r1", 7).unwrap().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(step.commit(), Ok(false));
+    std::fs::write(&file, "x").unwrap();
+    let step = prepare(&home, "~/a", "r1", 7).unwrap().unwrap();
     std::fs::write(home.path("~/b"), "y").unwrap();
     std::fs::rename(home.path("~/b"), &file).unwrap();
     assert_eq!(step.commit(), Err(Refused::Changed("name")));
     assert_eq!(std::fs::read(&file).unwrap(), b"y");
     assert!(all(&home).is_empty());
+}
+
+#[test]
+fn moves_of_one_run_do_not_take_each_others_place() {
+    let (_dir, home) = home();
+    let steps: Vec<Move> = ["~/a", "~/b"]
+        .into_iter()
+        .map(|shown| {
+            std::fs::write(home.path(shown), shown).unwrap();
+            prepare(&home, shown, "r1", 7).unwrap().unwrap()
+        })
+        .collect();
+    assert!(steps.iter().all(|step| step.commit().unwrap()));
+    for step in &steps {
+        back(&home, step.kept()).unwrap();
+        assert_eq!(std::fs::read(home.path(&step.kept().shown)).unwrap(), step.kept().shown.as_bytes());
+    }
 }
 
 #[test]
