@@ -46,7 +46,7 @@ fn running(home: &Home, programs: &[String]) -> anyhow::Result<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn a_program_that_runs_is_told_by_its_number_until_it_ends() {
@@ -54,8 +54,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let script = dir.path().join("lapwing-test-worm.sh");
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-        std::fs::write(&script, "sleep 60 & wait\n").unwrap();
-        let mut child = Command::new("sh").arg(&script).spawn().unwrap();
+        std::fs::write(&script, "read line\n").unwrap();
+        let mut child = Command::new("sh").arg(&script).stdin(Stdio::piped()).spawn().unwrap();
         let names = ["lapwing-test-worm.sh".to_owned()];
         while running(&home, &names).unwrap().is_empty() {}
         assert_eq!(running(&home, &names).unwrap(), [child.id()]);
