@@ -6,12 +6,15 @@ mod config_check;
 mod config_show;
 mod doctor;
 mod explain;
+mod fix;
 mod ignore;
 mod list;
+mod receipts;
 mod rules_check;
 mod rules_list;
 mod scan;
 mod show;
+mod undo;
 mod unignore;
 
 use crate::cli::{Cli, Command, Config as ConfigCommand, Format, Global, Known, Rules};
@@ -66,6 +69,9 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
         Command::Baseline(baseline) => baseline::run(session, &baseline),
         Command::List(filter) => list::run(session, &filter),
         Command::Show { id } => show::run(session, &id),
+        Command::Fix(args) => fix::run(session, &args),
+        Command::Undo { receipt } => undo::run(session, receipt.as_deref()),
+        Command::Receipts { receipt } => receipts::run(session, receipt.as_deref()),
         Command::Explain { rule } => explain::run(session, &rule),
         Command::Ignore { id, reason, until } => ignore::run(session, &id, &reason, until),
         Command::Unignore { id } => unignore::run(session, &id),
