@@ -428,7 +428,7 @@ fn enter(path: &Path) -> Result<(u64, u64), Error> {
 }
 
 /// Changes with anything that may change a verdict about an unchanged file.
-fn version(config: &Config) -> String {
+pub(crate) fn version(config: &Config) -> String {
     let mut parts = toml::to_string(config).unwrap_or_default();
     for (path, pack) in own_packs(config) {
         parts.push_str(&path.display().to_string());

@@ -18,6 +18,7 @@ mod ledger;
 mod log;
 mod machine;
 mod memory;
+pub mod mend;
 mod notice;
 mod power;
 pub mod progress;

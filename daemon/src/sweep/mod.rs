@@ -143,13 +143,19 @@ impl Done {
 
 /// Examines the places of a home and the machine as a whole. Returns what was found and which paths it has dealt with.
 pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
+    let mut done = machine(scope);
+    processes::sweep(scope, &mut done);
+    let dealt = places::sweep(scope, &mut done);
+    (done, dealt)
+}
+
+/// Examines the machine as a whole.
+pub(crate) fn machine(scope: &Scope<'_>) -> Done {
     let mut done = Done::default();
     let report = scope.engine.scan_home(&scope.cx());
     let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
     done.file(scope, ENVIRONMENT, seen);
-    processes::sweep(scope, &mut done);
-    let dealt = places::sweep(scope, &mut done);
-    (done, dealt)
+    done
 }
 
 /// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. Each worker

@@ -86,6 +86,11 @@ pub enum Step {
         /// For example `gh-token-monitor.service`.
         unit: String,
     },
+    /// Verifies that none of these programs runs any more; after `StopUnit` and `Quarantine`.
+    Gone {
+        /// Words as indicators have them.
+        programs: Vec<String>,
+    },
     /// A program that the user answers in the terminal, for example `ssh-keygen -p`.
     Guide {
         /// Program and arguments.
@@ -154,6 +159,20 @@ impl Draft {
 }
 
 impl Step {
+    /// The file or directory it changes.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Step::Edit { path, .. }
+            | Step::Create { path, .. }
+            | Step::Mode { path, .. }
+            | Step::Quarantine { path }
+            | Step::Remove { path, .. }
+            | Step::Cells { path, .. } => Some(path),
+            Step::Keep { .. } | Step::StopUnit { .. } | Step::Gone { .. } | Step::Guide { .. } => None,
+        }
+    }
+
     /// Whether it takes a secret out, or puts one somewhere.
     #[must_use]
     pub fn secret(&self) -> bool {
@@ -164,6 +183,7 @@ impl Step {
             | Step::Mode { .. }
             | Step::Quarantine { .. }
             | Step::StopUnit { .. }
+            | Step::Gone { .. }
             | Step::Guide { .. } => false,
         }
     }
