@@ -4,7 +4,7 @@
 use super::busy::Running;
 use super::receipt::{Mended, Receipt, State, Store};
 use super::refused::Refused;
-use super::step::{Bench, Pending, Rules, create, mode, remove, rewrite};
+use super::step::{Bench, Pending, Rules, cells, create, mode, remove, rewrite};
 use lapwing_agent::home::Home;
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::fix::edit::merge;
@@ -250,6 +250,7 @@ fn other(bench: &Bench<'_>, step: &Step) -> Result<Box<dyn Pending>, Refused> {
     Ok(match step {
         Step::Create { path, bytes, mode } => Box::new(create::prepare(bench, path, bytes, *mode)?),
         Step::Mode { path, was, mode } => Box::new(mode::prepare(bench, path, *was, *mode)?),
+        Step::Cells { path, secret } => Box::new(cells::prepare(bench, path, secret.expose())?),
         Step::Remove { path, guard } => Box::new(remove::prepare(bench, path, *guard)?),
         _ => return Err(Refused::Missing("this version cannot do it yet".to_owned())),
     })

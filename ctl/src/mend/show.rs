@@ -56,11 +56,11 @@ impl Show<'_> {
 
     fn plan(&self, out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
         let safety = match plan.safety {
-            Safety::Safe => "",
+            Safety::Safe | Safety::Manual => "",
             Safety::Review => " (look first)",
-            Safety::Manual => " (by hand)",
         };
-        wrap(out, "  Changes: ", &format!("{}{safety}", clean(&plan.summary)), self.width)?;
+        let what = if plan.safety == Safety::Manual { "  By hand: " } else { "  Changes: " };
+        wrap(out, what, &format!("{}{safety}", clean(&plan.summary)), self.width)?;
         for step in &plan.steps {
             self.step(out, step)?;
         }

@@ -99,6 +99,17 @@ impl Home {
         run(&mut self.lapwing(args))
     }
 
+    /// Runs `lapwing` in a terminal, where somebody types these lines.
+    pub(crate) fn answer(&self, args: &[&str], lines: &str) -> Run {
+        let program = [env!("CARGO_BIN_EXE_lapwing")];
+        let line: Vec<String> = program.iter().chain(args).map(|word| format!("'{word}'")).collect();
+        let mut command = self.tool("script", ["-qec", &line.join(" "), "/dev/null"]);
+        command.env("TERM", "xterm").env("SHELL", "/bin/sh").stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        finish(child)
+    }
+
     /// `lapwing doctor --format json`.
     pub(crate) fn doctor(&self) -> Run {
         self.run(&["doctor", "--format", "json"])

@@ -1,6 +1,7 @@
 //! The kinds of steps, one a file. Each is first prepared, which changes nothing that anybody sees; then written into
 //! the receipt; then committed; and in the end either settled or taken back.
 
+pub(crate) mod cells;
 pub(crate) mod create;
 pub(crate) mod mode;
 pub(crate) mod remove;
