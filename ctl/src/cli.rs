@@ -154,6 +154,35 @@ pub(crate) enum Command {
         /// Its id, or the beginning of it
         id: String,
     },
+    /// How the agent is, and what is open
+    Status,
+    /// Print findings as they open and resolve, until Ctrl-C
+    Watch,
+    /// What happened to findings, newest first
+    History {
+        /// At most so many
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+        /// Only since then: 12h, 7d, 2w or 2026-11-22
+        #[arg(long, value_name = "WHEN", value_parser = dates::since)]
+        since: Option<i64>,
+    },
+    /// Ask the agent to take another look
+    Rescan {
+        /// At what; everything when not given
+        #[arg(value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
+    },
+    /// Ask the agent to look away for a while
+    Pause {
+        /// For how long: 30m, 2h or 1d
+        #[arg(value_name = "DURATION", default_value = "1h", value_parser = dates::duration)]
+        time: u32,
+    },
+    /// Ask the agent to go on
+    Resume,
+    /// Ask the agent to read configuration and rules anew
+    Reload,
     /// Rules: which there are, and tests of your own
     #[command(subcommand)]
     Rules(Rules),
@@ -365,6 +394,15 @@ mod tests {
         assert!(Cli::try_parse_from(["lapwing", "ignore", "F-1", "--reason", ""]).is_err());
         assert!(parse("lapwing ignore F-1 --reason tested --until 30d").is_ok());
         assert_eq!(parse("lapwing ignore F-1 --reason r --until soon").err().unwrap().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself() {
+        let Some(Command::Pause { time }) = parse("lapwing pause").unwrap().command else { panic!() };
+        assert_eq!(time, 3600);
+        for bad in ["0m", "forever", "400d", "-1h"] {
+            assert!(parse(&format!("lapwing pause {bad}")).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn a_session_mends_one_by_one_and_one_command_takes_it_back() {
     assert_eq!(receipts[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let run = home.run(&["undo"]);
     assert_eq!(run.code, 0, "{}", run.both());
-    assert!(run.stdout().contains("1 secret stay"), "{}", run.both());
+    assert!(run.said().contains("1 secret stay"), "{}", run.both());
     assert_eq!(String::from_utf8(home.read(".gitconfig")).unwrap(), GIT);
     assert_eq!(home.read(".bash_history"), history.as_bytes(), "what was secret stays gone");
     assert_eq!(home.run(&["undo"]).code, 2, "nothing is left to take back");
@@ -118,7 +118,7 @@ fn undo_leaves_what_was_edited_elsewhere_and_refuses_what_was_edited_there() {
     let before = home.read(".gitconfig");
     let run = home.run(&["undo"]);
     assert_eq!(run.code, 4, "{}", run.both());
-    assert!(run.stderr().contains("~/.gitconfig: what was changed there has been edited since"), "{}", run.both());
+    assert!(run.said().contains("~/.gitconfig: what was changed there has been edited since"), "{}", run.both());
     assert_eq!(home.read(".gitconfig"), before);
 }
 
@@ -129,7 +129,7 @@ fn a_dry_run_changes_nothing() {
     let run = home.run(&["fix", "--dry-run"]);
     assert_eq!(run.code, 1);
     assert!(run.stdout().contains("-     sslVerify = false ; because"), "{}", run.both());
-    assert!(run.stdout().contains("3 findings would be mended. Nothing was changed."), "{}", run.both());
+    assert!(run.said().contains("3 findings would be mended. Nothing was changed."), "{}", run.both());
     assert_eq!((home.read(".gitconfig"), home.read(".bash_history")), before);
     assert!(files(&home.state().join("receipts")).is_empty());
     let report = fix(&home, &["--all", "--dry-run"], 1);
@@ -143,7 +143,7 @@ fn secrets_near_the_one_that_goes_are_masked_too() {
     home.write(".bash_history", format!("mysql --password={two} db\nexport T={one}\n"));
     home.doctor().document(1);
     let run = home.run(&["fix", "--dry-run", "--rule", "github-pat"]);
-    assert!(run.stdout().contains("mysql --password=…"), "{}", run.both());
+    assert!(run.said().contains("mysql --password=…"), "{}", run.both());
     assert!(!run.both().contains(&two) && !run.both().contains(&one));
 }
 
@@ -152,7 +152,7 @@ fn without_a_terminal_it_says_what_to_give() {
     let (home, _) = messy();
     let run = home.run(&["fix"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr().contains("--yes or --dry-run"), "{}", run.both());
+    assert!(run.said().contains("--yes or --dry-run"), "{}", run.both());
     assert_eq!(home.run(&["fix", "F-00000000", "--yes"]).code, 2);
 }
 
@@ -164,7 +164,7 @@ fn another_home_is_not_mended() {
     for command in ["fix", "undo"] {
         let run = other.run(&[command, "--home", &root]);
         assert_eq!(run.code, 2, "{}", run.both());
-        assert!(run.stderr().contains("only looked at"), "{}", run.both());
+        assert!(run.said().contains("only looked at"), "{}", run.both());
     }
 }
 
@@ -192,7 +192,7 @@ fn modes_are_narrowed_and_given_back() {
     fix(&home, &["--all", "--yes"], 1);
     set_mode(&home.path(".netrc"), 0o640);
     let run = home.run(&["undo"]);
-    assert!(run.stderr().contains("its mode has been changed since"), "{}", run.both());
+    assert!(run.said().contains("its mode has been changed since"), "{}", run.both());
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn transcripts_stay_valid_json() {
     home.doctor().document(1);
     let run = home.answer(&["fix"], "y\n");
     assert_eq!(run.code, 1, "{}", run.both());
-    assert!(run.stdout().contains("it was written a moment ago"), "{}", run.both());
+    assert!(run.said().contains("it was written a moment ago"), "{}", run.both());
     assert_eq!(home.read(path), lines.concat().as_bytes());
 }
 

@@ -17,7 +17,7 @@ const LISTED: usize = 1000;
 
 /// What findings are judged by besides themselves.
 pub(crate) struct Frame<'a> {
-    pub(crate) pages: HashMap<String, Arc<Page>>,
+    pub(crate) pages: Arc<HashMap<String, Arc<Page>>>,
     pub(crate) lives: &'a HashMap<FindingId, Life>,
     /// Seconds since 1970.
     pub(crate) now: i64,
@@ -28,7 +28,17 @@ pub(crate) struct Frame<'a> {
 impl<'a> Frame<'a> {
     pub(crate) fn new(engine: &'a Engine, lives: &'a HashMap<FindingId, Life>, now: i64) -> Frame<'a> {
         let pages = engine.pages().into_iter().map(|(_, page)| (page.id.clone(), page)).collect();
-        Frame { pages, lives, now, places: Some(engine.places()) }
+        Frame::with(Arc::new(pages), engine.places(), lives, now)
+    }
+
+    /// With pages that were collected before.
+    pub(crate) fn with(
+        pages: Arc<HashMap<String, Arc<Page>>>,
+        places: &'a Places,
+        lives: &'a HashMap<FindingId, Life>,
+        now: i64,
+    ) -> Frame<'a> {
+        Frame { pages, lives, now, places: Some(places) }
     }
 
     /// One record a finding, worst and surest first.
@@ -253,7 +263,7 @@ mod tests {
     }
 
     fn frame(lives: &HashMap<FindingId, Life>) -> Frame<'_> {
-        Frame { pages: HashMap::new(), lives, now: 1000, places: None }
+        Frame { pages: Arc::default(), lives, now: 1000, places: None }
     }
 
     #[test]

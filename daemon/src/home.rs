@@ -72,6 +72,18 @@ impl Home {
         }
     }
 
+    /// A path without the links on the way to the home.
+    #[must_use]
+    pub fn real(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.root).map_or_else(|_| path.to_owned(), |below| self.canonical.join(below))
+    }
+
+    /// The same the other way round: as the home itself is called.
+    #[must_use]
+    pub fn called(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.canonical).map_or_else(|_| path.to_owned(), |below| self.root.join(below))
+    }
+
     /// The path that people call `~/…`.
     #[must_use]
     pub fn path(&self, shown: &str) -> PathBuf {

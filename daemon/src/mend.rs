@@ -10,6 +10,7 @@ use crate::machine::files::{self, Buffer};
 use crate::memory::Memory;
 use crate::progress::Watch;
 use crate::record::Reason;
+use crate::setup;
 use crate::sweep::{self, Scope};
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{Engine, READABLE};
@@ -93,7 +94,7 @@ impl Workshop {
         Workshop {
             home: home.clone(),
             engine: examine::engine(config).0,
-            ids: Fingerprinter::new(move || key::fetch(&state, &shared)),
+            ids: Fingerprinter::new(move || key::fetch(&state, &shared, true)),
             config: config.clone(),
             machine: Machine::new(home),
             trouble,
@@ -191,7 +192,7 @@ impl Workshop {
     /// # Errors
     /// When the ledger cannot be written.
     pub fn remember(&self, paths: &[String]) -> Result<(), Error> {
-        let mut memory = Memory::open(&self.home, &examine::version(&self.config));
+        let mut memory = Memory::open(&self.home, &setup::version(&self.config));
         let watch = Watch::default();
         let scope = Scope {
             engine: &self.engine,
@@ -206,6 +207,7 @@ impl Workshop {
             all: true,
             remembered: memory.remembered(),
             jobs: 1,
+            survey: false,
         };
         // Files that include others come last: what is known of those through them outlives their own.
         for path in paths.iter().chain(&self.including()) {

@@ -1,8 +1,10 @@
-//! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`, `[[place]]`), the built-in ones and a
+//! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`,
+//! `[[place]]`, `[[indicator]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
 use crate::fix::declared::{SecretFix, SettingFix};
 use crate::import::{Imported, gitleaks, kingfisher};
+use crate::indicators::IndicatorSpec;
 use crate::rule::{self, Grade, Page};
 use crate::secrets::foreign::ForeignRule;
 use crate::settings::part::Part;
@@ -167,6 +169,9 @@ pub struct PlaceSpec {
     /// Source code stands in it: an unquoted word behind `token =` is a variable, not a value.
     #[serde(default)]
     pub code: bool,
+    /// What mends a secret in any of its entries whose rule does not say.
+    #[serde(default)]
+    pub fix: Option<SecretFix>,
     /// Secrets that only this place gives away.
     #[serde(default)]
     pub secret: Vec<Table>,
@@ -225,6 +230,8 @@ pub struct Packs {
     pub settings: Vec<(Page, SettingSpec)>,
     /// Places, each with the secrets that it gives away.
     pub places: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>,
+    /// Indicators of compromise.
+    pub indicators: Vec<(Page, IndicatorSpec)>,
     /// Names of vendors whose tokens the secret rules know, small letters and digits only.
     pub vendors: Vec<String>,
     /// Rules that could not be used.
@@ -298,9 +305,13 @@ impl Packs {
                 Err(e) => self.errors.push(e),
             }
         }
+        for table in shared.tables(&mut file, "indicator", &mut self.errors) {
+            keep(shared.rule(with_order(table)), &mut self.indicators, &mut self.errors);
+        }
         for key in file.keys() {
             let why = format!(
-                "unknown key `{key}`; a pack has `provider`, `revoke`, `references`, `[[secret]]`, `[[setting]]`, `[[place]]`"
+                "unknown key `{key}`; a pack has `provider`, `revoke`, `references`, `[[secret]]`, `[[setting]]`, `[[place]]`, \
+                 `[[indicator]]`"
             );
             self.errors.push(PackError { file: name.to_owned(), rule: None, why });
         }
@@ -344,6 +355,7 @@ impl Packs {
     fn pages(&self) -> impl Iterator<Item = &Page> {
         let at_places = self.places.iter().flat_map(|(_, secrets)| secrets).map(|(page, _)| page);
         let own = self.secrets.iter().map(|(page, _)| page).chain(self.settings.iter().map(|(page, _)| page));
+        let own = own.chain(self.indicators.iter().map(|(page, _)| page));
         own.chain(at_places).chain(self.foreign.iter().map(|rule| rule.page.as_ref()))
     }
 
@@ -360,6 +372,7 @@ impl Packs {
         };
         self.secrets.retain(|(page, _)| first(page));
         self.settings.retain(|(page, _)| first(page));
+        self.indicators.retain(|(page, _)| first(page));
         for (_, secrets) in &mut self.places {
             secrets.retain(|(page, _)| first(page));
         }
@@ -368,6 +381,20 @@ impl Packs {
             self.errors.push(PackError { file: file.to_owned(), rule: Some(id), why });
         }
     }
+}
+
+/// What to do is the same for all indicators, and its order matters most: one that does not say otherwise gets it.
+const ORDER: &str = "Do not revoke, rotate or delete any credential yet: some worms wipe the home when a token that they stole \
+stops working. First disconnect the machine from the network if you can. Then stop and disable the unit, move its files \
+away without deleting them, and make sure that nothing of it runs any more. Only then rotate every credential that was on \
+this machine, from a machine that you trust.";
+
+/// Fills in what an indicator may leave out.
+fn with_order(mut table: Table) -> Table {
+    for (field, text) in [("advice", ORDER), ("severity", "critical"), ("safety", "review")] {
+        table.entry(field).or_insert_with(|| Value::String(text.to_owned()));
+    }
+    table
 }
 
 /// What identifiers call a vendor: the pack's file name and the provider, without separators. Words of three letters stand

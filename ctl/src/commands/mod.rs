@@ -1,5 +1,6 @@
 //! What each command does, one file each; here is what they share.
 
+mod agent;
 mod baseline;
 mod completions;
 mod config_check;
@@ -7,15 +8,22 @@ mod config_show;
 mod doctor;
 mod explain;
 mod fix;
+mod history;
 mod ignore;
 mod list;
+mod pause;
 mod receipts;
+mod reload;
+mod rescan;
+mod resume;
 mod rules_check;
 mod rules_list;
 mod scan;
 mod show;
+mod status;
 mod undo;
 mod unignore;
+mod watch;
 
 use crate::cli::{Cli, Command, Config as ConfigCommand, Format, Global, Known, Rules};
 use crate::dates;
@@ -75,6 +83,13 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
         Command::Explain { rule } => explain::run(session, &rule),
         Command::Ignore { id, reason, until } => ignore::run(session, &id, &reason, until),
         Command::Unignore { id } => unignore::run(session, &id),
+        Command::Status => status::run(session),
+        Command::Watch => watch::run(session),
+        Command::History { limit, since } => history::run(session, limit, since),
+        Command::Rescan { paths } => rescan::run(session, &paths),
+        Command::Pause { time } => pause::run(session, time),
+        Command::Resume => resume::run(session),
+        Command::Reload => reload::run(session),
         Command::Rules(Rules::List { kind }) => rules_list::run(session, kind),
         Command::Rules(Rules::Check { files }) => rules_check::run(session, &files),
         Command::Config(ConfigCommand::Show) => config_show::run(session),
@@ -151,6 +166,7 @@ impl Session {
             today: dates::today(),
             baseline: self.baseline.clone(),
             stdin: self.stdin.clone(),
+            agent: false,
         })
     }
 

@@ -10,7 +10,10 @@ use lapwing_agent::examine;
 pub(super) fn run(session: &mut Session, id: &str) -> anyhow::Result<Exit> {
     let config = session.config()?.config;
     let engine = session.engine(&config);
-    let record = examine::find(&session.home()?, &engine, id)?;
+    let record = match session.ask(|agent| agent.get(id))? {
+        Some(record) => record,
+        None => examine::find(&session.home()?, &engine, id)?,
+    };
     if session.global.format != Format::Text {
         let source = Source::List { filters: String::new(), one_rule: true };
         session.report(&list::document(vec![record]), source)?;

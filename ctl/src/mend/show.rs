@@ -167,5 +167,8 @@ fn store_words(store: &Store) -> String {
     match store {
         Store::Git { host, .. } => format!("git's own helper, for {}", clean(host)),
         Store::Keyring { name } => format!("your keyring, as {}", clean(name)),
+        Store::Cargo { .. } => "your keyring, through cargo".to_owned(),
+        Store::Docker { server, .. } => format!("your keyring, through docker, for {}", clean(server)),
+        Store::Python { service, .. } => format!("your keyring, for {}", clean(service)),
     }
 }

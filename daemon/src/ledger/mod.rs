@@ -1,7 +1,12 @@
 //! What is remembered between runs: findings, where they were seen, what people decided, and which files have not
 //! changed since. SQLite; never holds a secret. One writer at a time, any number of readers.
 
+mod events;
+mod news;
 mod schema;
+
+pub(crate) use events::Event;
+pub(crate) use news::{Cursor, Totals, Turn};
 
 use lapwing_rules::finding::{Finding, Location};
 use lapwing_rules::fingerprint::FindingId;
@@ -82,6 +87,8 @@ impl From<rusqlite::Error> for LedgerError {
 pub(crate) struct Ledger {
     db: Connection,
     path: PathBuf,
+    /// Device and inode of the file, when it was opened.
+    file: Option<(u64, u64)>,
 }
 
 impl Ledger {
@@ -129,7 +136,8 @@ impl Ledger {
     fn try_open(path: &Path) -> std::result::Result<Ledger, Failure> {
         let db = schema::connect(path).map_err(Failure::from)?;
         schema::migrate(&db)?;
-        let ledger = Ledger { db, path: path.to_owned() };
+        let file = rustix::fs::stat(path).ok().map(|s| (s.st_dev, s.st_ino));
+        let ledger = Ledger { db, path: path.to_owned(), file };
         // Reads the tables that matter, so that damage shows now and not in the middle of a run.
         ledger.seen().map_err(|e| ledger.damage(e))?;
         ledger.lives().map_err(|e| ledger.damage(e))?;
@@ -238,6 +246,7 @@ impl Ledger {
             [now],
         )?;
         self.db.execute(&format!("UPDATE finding SET resolved = ?1 WHERE {gone}"), [now])?;
+        events::prune(&self.db, now)?;
         Ok(())
     }
 

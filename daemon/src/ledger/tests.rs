@@ -3,7 +3,7 @@
 
 use super::*;
 
-fn seen(n: u8, path: &str) -> Seen {
+pub(super) fn seen(n: u8, path: &str) -> Seen {
     Seen {
         id: FindingId([n; 16]),
         rule: "r".to_owned(),
@@ -19,11 +19,11 @@ fn seen(n: u8, path: &str) -> Seen {
     }
 }
 
-fn batch(files: Vec<(&str, Vec<Seen>)>) -> Batch {
+pub(super) fn batch(files: Vec<(&str, Vec<Seen>)>) -> Batch {
     Batch { files: files.into_iter().map(|(p, s)| (p.to_owned(), s)).collect(), ..Batch::default() }
 }
 
-fn ledger() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn ledger() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state/ledger.db");
     (dir, path)

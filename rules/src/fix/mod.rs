@@ -5,12 +5,16 @@
 
 pub mod declared;
 pub mod edit;
-pub(crate) mod moves;
+mod git_helper;
 pub(crate) mod hide;
+mod indicator;
+mod kept;
 pub mod mender;
 pub(crate) mod mode;
+pub(crate) mod moves;
 pub mod plan;
 pub mod planner;
 pub mod redact;
+pub mod refuse;
 mod section;
 pub(crate) mod setting;
