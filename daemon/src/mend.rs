@@ -5,16 +5,20 @@ use crate::config::Config;
 use crate::examine::{self, Error};
 use crate::home::Home;
 use crate::key::{self, Trouble};
+use crate::machine::cells::{self, Content};
 use crate::machine::facts::Machine;
 use crate::machine::files::{self, Buffer};
+use crate::machine::sqlite;
 use crate::memory::Memory;
 use crate::progress::Watch;
 use crate::record::Reason;
+use crate::sweep::database::{dress, inside};
 use crate::sweep::{self, Scope};
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{Engine, READABLE};
 use lapwing_rules::finding::Problem;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
+use lapwing_rules::fix::cells::Cells;
 use lapwing_rules::fix::mender::Redactions;
 use lapwing_rules::fix::plan::Step;
 use lapwing_rules::fix::planner::Planned;
@@ -24,9 +28,11 @@ use lapwing_rules::target::Target;
 use rustix::fs::{FileType, Stat};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Bytes read at once of a large file.
 const WINDOW: usize = 1 << 20;
@@ -268,12 +274,37 @@ impl Workshop {
         let place = self.engine.places().classify(path);
         let mut buffer = Buffer::new();
         let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
-        if buffer.fill(&fd, READABLE.min(size) + 1).map_err(say)? {
+        let ended = buffer.fill(&fd, READABLE.min(size) + 1).map_err(say)?;
+        if buffer.get().starts_with(sqlite::MAGIC) {
+            return self.database(path);
+        }
+        if ended {
             let meta = Some(self.machine.meta(&stat));
             let target = Target { path, place, bytes: buffer.get(), meta };
             return Ok(self.engine.plans(&target, &self.cx()));
         }
         self.large(path, &fd, buffer)
+    }
+
+    /// A database: its cells, each by itself.
+    fn database(&self, path: &str) -> Result<Vec<Planned>, String> {
+        let (real, _) = self.find(path).ok_or("it went away")?;
+        let place = self.engine.places().classify(path);
+        let mut found = Cells::new(&self.engine, path, place);
+        let read = cells::each(&real, &mut |cell| {
+            let (bytes, text) = match cell.content {
+                Content::Text(bytes) => (bytes, true),
+                Content::Blob(bytes) => (bytes, false),
+                // What is too long to be a row that somebody typed is no record of one.
+                Content::Long(_) | Content::TooLong(_) => return ControlFlow::Continue(()),
+            };
+            let mut dressed = Zeroizing::new(Vec::new());
+            dress(&cell, bytes, text, &mut dressed);
+            found.cell(&dressed, &inside(&cell), &self.cx());
+            ControlFlow::Continue(())
+        });
+        read.map_err(|why| format!("rows could not be read: {why}"))?;
+        Ok(found.plans())
     }
 
     /// A file that is not read whole: only secrets are looked for, window by window.

@@ -1,7 +1,7 @@
 //! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`, `[[place]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
-use crate::fix::declared::{SecretFix, SettingFix};
+use crate::fix::declared::{RECORDS, SecretFix, SettingFix};
 use crate::import::{Imported, gitleaks, kingfisher};
 use crate::rule::{self, Grade, Page};
 use crate::secrets::foreign::ForeignRule;
@@ -280,13 +280,21 @@ impl Packs {
         let known = self.secrets.len();
         for table in shared.tables(&mut file, "secret", &mut self.errors) {
             let rule = shared.rule(table).and_then(|r: (Page, SecretSpec)| shared.sound(r));
+            let rule = rule.map(|(page, spec)| (page.mended(RECORDS), spec));
             keep(rule, &mut self.secrets, &mut self.errors);
         }
         if let (Some(Value::String(provider)), true) = (provider, self.secrets.len() > known) {
             self.vendors.extend(vendor_words(name, &provider));
         }
         for table in shared.tables(&mut file, "setting", &mut self.errors) {
-            keep(shared.rule(table), &mut self.settings, &mut self.errors);
+            let rule = shared.rule(table).and_then(|(page, spec): (Page, SettingSpec)| match &spec.fix {
+                Some(fix) => match fix.error() {
+                    Some(why) => Err(shared.error(Some(&page.id), format!("field `fix`: {why}"))),
+                    None => Ok((page.mended(fix.words()), spec)),
+                },
+                None => Ok((page, spec)),
+            });
+            keep(rule, &mut self.settings, &mut self.errors);
         }
         for table in shared.tables(&mut file, "place", &mut self.errors) {
             match shared.place(table) {
@@ -478,7 +486,15 @@ impl Shared<'_> {
             u32::from_str_radix(mode, 8)
                 .map_err(|_| fail("field `mode`: write octal digits, for example \"600\"".to_owned()))?;
         }
-        let secrets = std::mem::take(&mut place.secret).into_iter().map(|t| self.rule(t)).collect();
+        let secret = |(page, spec): (Page, PlaceSecretSpec)| match &spec.fix {
+            Some(fix) => match fix.error() {
+                Some(why) => Err(self.error(Some(&page.id), format!("field `fix`: {why}"))),
+                None => Ok((page.mended(fix.words()), spec)),
+            },
+            None => Ok((page, spec)),
+        };
+        let secrets = std::mem::take(&mut place.secret);
+        let secrets = secrets.into_iter().map(|t| self.rule(t).and_then(secret)).collect();
         Ok((place, secrets))
     }
 }

@@ -2,7 +2,7 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod archive;
-mod database;
+pub(crate) mod database;
 mod file;
 pub(crate) mod git;
 mod input;

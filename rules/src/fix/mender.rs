@@ -188,3 +188,70 @@ impl Redactions {
         self.found.into_iter().map(plan).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fix::edit::{apply, check, digest, merge};
+    use crate::testing::{Home, fill, ids, strict};
+
+    /// All edits of a text that is read in windows of this many fresh bytes.
+    fn edits(engine: &Engine, path: &str, text: &[u8], fresh: usize) -> Vec<Edit> {
+        let (ids, policy) = (ids(), strict());
+        let home = Home::default();
+        let cx = Cx { ids: &ids, facts: &home, policy: &policy };
+        let place = engine.places().classify(path);
+        let mut mender = engine.mender(path, place);
+        let mut found = Redactions::new(path, place);
+        let (mut start, mut end) = (0, 0);
+        while end < text.len() {
+            end = (end + fresh).min(text.len());
+            let window = &text[start..end];
+            found.add(mender.window(window, end == text.len(), &cx), window);
+            start = end - Stream::keep(end - start);
+        }
+        let mut lists = Vec::new();
+        for (_, plan) in found.plans(digest(text)) {
+            for step in plan.steps {
+                let Step::Edit { edits, .. } = step else { continue };
+                check(&edits, text.len()).unwrap();
+                lists.push(edits);
+            }
+        }
+        let (merged, left_out) = merge(lists);
+        assert!(left_out.is_empty());
+        merged
+    }
+
+    #[test]
+    fn windows_take_out_the_same_as_the_whole() {
+        let engine = Engine::builtin();
+        let mut text = String::new();
+        for i in 0..400 {
+            let said = fill(&format!("say {} glpat-{{{{alnum:20}}}} \\u0041", "word ".repeat(i * 7 % 300)), &i.to_string());
+            text += &format!("{{\"n\":{i},\"text\":\"{said}\"}}\n");
+        }
+        let path = "~/.claude/projects/a/b.jsonl";
+        let whole = edits(&engine, path, text.as_bytes(), text.len());
+        assert_eq!(whole.len(), 400);
+        let after = apply(text.as_bytes(), &whole).unwrap();
+        for fresh in [80_000, 100_001] {
+            let windows = edits(&engine, path, text.as_bytes(), fresh);
+            assert!(apply(text.as_bytes(), &windows).unwrap() == after, "{fresh}");
+        }
+        let after = String::from_utf8(after).unwrap();
+        assert!(after.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+        assert!(!after.contains("glpat-"));
+    }
+
+    #[test]
+    fn utf16_stays_utf16() {
+        let engine = Engine::builtin();
+        let text = fill("\u{feff}first line of a log\nexport T=glpat-{{alnum:20}} x\n", "utf16");
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let edits = edits(&engine, "~/a.log", &bytes, bytes.len());
+        let after = apply(&bytes, &edits).unwrap();
+        let units: Vec<u16> = after.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        assert_eq!(String::from_utf16(&units).unwrap(), format!("\u{feff}first line of a log\nexport T={MARKER} x\n"));
+    }
+}

@@ -3,6 +3,8 @@
 //! A fix is declared beside its rule (`fix = { unset = true }` in a pack, `fix:` of a check). [`planner`] runs the same search
 //! as a scan and turns what it finds into plans; a plan that would not do what it says is not offered.
 
+pub(crate) mod append;
+pub mod cells;
 pub mod declared;
 pub mod edit;
 pub(crate) mod moves;
@@ -14,3 +16,6 @@ pub mod planner;
 pub mod redact;
 mod section;
 pub(crate) mod setting;
+
+#[cfg(test)]
+mod tests;
