@@ -96,14 +96,13 @@ impl Workshop {
     pub fn new(home: &Home, config: &Config) -> Workshop {
         let trouble = Trouble::default();
         let (state, shared) = (home.state().to_owned(), Arc::clone(&trouble));
-        Workshop {
-            home: home.clone(),
-            engine: examine::engine(config).0,
-            ids: Fingerprinter::new(move || key::fetch(&state, &shared)),
-            config: config.clone(),
-            machine: Machine::new(home),
-            trouble,
-        }
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
+        Workshop::with(home, config, ids, trouble)
+    }
+
+    fn with(home: &Home, config: &Config, ids: Fingerprinter, trouble: Trouble) -> Workshop {
+        let (engine, machine) = (examine::engine(config).0, Machine::new(home));
+        Workshop { home: home.clone(), engine, ids, config: config.clone(), machine, trouble }
     }
 
     /// The rules.
@@ -359,3 +358,6 @@ fn say(reason: Reason) -> String {
         _ => "it cannot be read".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
