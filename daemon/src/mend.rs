@@ -19,9 +19,9 @@ use lapwing_rules::engine::{Engine, READABLE};
 use lapwing_rules::finding::Problem;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::fix::cells::Cells;
-use lapwing_rules::fix::mender::Redactions;
 use lapwing_rules::fix::plan::Step;
 use lapwing_rules::fix::planner::Planned;
+use lapwing_rules::fix::redactions::Redactions;
 use lapwing_rules::place::Paths;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
@@ -309,19 +309,20 @@ impl Workshop {
     /// A file that is not read whole: only secrets are looked for, window by window.
     fn large(&self, path: &str, fd: &OwnedFd, mut buffer: Buffer<'_>) -> Result<Vec<Planned>, String> {
         let place = self.engine.places().classify(path);
-        let mut mender = self.engine.mender(path, place);
-        let mut found = Redactions::new(path, place);
-        let (mut hash, mut fresh, mut last) = (Sha256::new(), 0, false);
-        loop {
-            hash.update(&buffer.get()[fresh..]);
-            found.add(mender.window(buffer.get(), last, &self.cx()), buffer.get());
-            if last {
-                return Ok(found.plans(hash.finalize().into()));
-            }
-            fresh = Stream::keep(buffer.get().len());
-            buffer.keep(fresh);
-            last = buffer.fill(fd, WINDOW).map_err(say)?;
+        let mut found = Redactions::new(&self.engine, path, place);
+        let (mut hash, mut fresh) = (Sha256::new(), 0);
+        windows(fd, &mut buffer, false, &mut |window, last| {
+            hash.update(&window[fresh..]);
+            fresh = Stream::keep(window.len());
+            found.window(window, last, &self.cx());
+        })?;
+        if found.again() {
+            rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(0)).map_err(|e| say(files::why(e)))?;
+            buffer.keep(0);
+            let ended = buffer.fill(fd, WINDOW).map_err(say)?;
+            windows(fd, &mut buffer, ended, &mut |window, _| found.window_again(window))?;
         }
+        Ok(found.plans(hash.finalize().into()))
     }
 
     fn guard(&self, out: &mut Plans) {
@@ -332,6 +333,24 @@ impl Workshop {
                 out.guards.insert(path.to_owned(), guard);
             }
         }
+    }
+}
+
+/// Hands on what is in the buffer and the rest of the file, in windows that overlap.
+fn windows(
+    fd: &OwnedFd,
+    buffer: &mut Buffer<'_>,
+    mut last: bool,
+    each: &mut dyn FnMut(&[u8], bool),
+) -> Result<(), String> {
+    loop {
+        each(buffer.get(), last);
+        if last {
+            return Ok(());
+        }
+        let kept = Stream::keep(buffer.get().len());
+        buffer.keep(kept);
+        last = buffer.fill(fd, WINDOW).map_err(say)?;
     }
 }
 

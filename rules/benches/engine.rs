@@ -9,7 +9,7 @@ use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::fix::edit::digest;
-use lapwing_rules::fix::mender::Redactions;
+use lapwing_rules::fix::redactions::Redactions;
 use lapwing_rules::policy::Policy;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::testing::{Home, fill};
@@ -148,17 +148,20 @@ fn redact_a_transcript(bencher: Bencher<'_, '_>) {
     let path = "~/.claude/projects/a/b.jsonl";
     let place = ENGINE.places().classify(path);
     let plan = |bytes: &[u8]| {
-        let (mut mender, mut found) = (ENGINE.mender(path, place), Redactions::new(path, place));
-        let (mut start, mut end) = (0, WINDOW.min(bytes.len()));
-        loop {
-            let last = end == bytes.len();
-            found.add(mender.window(&bytes[start..end], last, &cx), &bytes[start..end]);
-            if last {
-                return found.plans(digest(bytes)).len();
+        let mut found = Redactions::new(&ENGINE, path, place);
+        let windows = |each: &mut dyn FnMut(&[u8], bool)| {
+            let (mut start, mut end) = (0, 0);
+            while end < bytes.len() {
+                end = (end + WINDOW).min(bytes.len());
+                each(&bytes[start..end], end == bytes.len());
+                start = end - Stream::keep(end - start);
             }
-            start = end - Stream::keep(end - start);
-            end = (end + WINDOW).min(bytes.len());
+        };
+        windows(&mut |window, last| found.window(window, last, &cx));
+        if found.again() {
+            windows(&mut |window, _| found.window_again(window));
         }
+        found.plans(digest(bytes)).len()
     };
     plan(&bytes);
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| plan(black_box(&bytes)));

@@ -5,6 +5,7 @@
 
 pub(crate) mod append;
 pub mod cells;
+pub(crate) mod copies;
 pub mod declared;
 pub mod edit;
 pub(crate) mod moves;
@@ -14,6 +15,7 @@ pub(crate) mod mode;
 pub mod plan;
 pub mod planner;
 pub mod redact;
+pub mod redactions;
 mod section;
 pub(crate) mod setting;
 

@@ -1,11 +1,12 @@
 //! Plans for what is found: the same search as a scan, the same findings, and beside each what would mend it.
 
+use super::copies::{Copies, Taken, telling};
 use super::declared::{SecretFix, SettingFix};
 use super::edit::{digest, merge};
 use super::mender::Mender;
 use super::moves::{Moving, mover};
 use super::plan::{Draft, Edit, Plan, Step};
-use super::redact::MARKER;
+use super::redact::{self, MARKER, Shape};
 use super::setting;
 use crate::checks::{Case, Check, Fix, Found, Run, entry};
 use crate::cx::Cx;
@@ -17,7 +18,7 @@ use crate::place::{Place, wild};
 use crate::rule::{Kind, Page, Safety};
 use crate::secret::Secret;
 use crate::secrets::decode::utf16;
-use crate::settings::entry::{Entry, Read};
+use crate::settings::entry::{Entry, Lines, Read};
 use crate::settings::readers::gitconfig;
 use crate::settings::rules::SettingRule;
 use crate::target::Target;
@@ -131,7 +132,27 @@ impl File<'_> {
             one.spans.push(seen.at);
             one.lines.push(line);
         });
+        if records(place, path) {
+            self.copies(mender.shape(), &mut stood);
+        }
         stood.into_iter().map(|one| self.secret(one)).collect()
+    }
+
+    /// Adds the copies of secrets that nothing but their bytes gives away.
+    fn copies(&self, shape: Option<Shape>, stood: &mut [Stood]) {
+        let bytes = self.target.bytes;
+        let Some(shape) = shape.filter(|s| *s != Shape::Fixed && utf16::detect(bytes).is_none()) else { return };
+        let mut taken = Taken::default();
+        stood.iter().flat_map(|one| &one.edits).for_each(|edit| _ = taken.take((edit.start, edit.end)));
+        let telling = stood.iter().enumerate().filter(|(_, s)| telling(&s.finding, s.secret.expose()));
+        let Some(copies) = Copies::new(telling.map(|(index, s)| (index, s.secret.expose()))) else { return };
+        let mut lines = Lines::new(bytes);
+        for (owner, span) in copies.each(bytes).filter(|(_, span)| taken.take(*span)) {
+            stood[owner].edits.extend(redact::edits(shape, bytes, span, None));
+            stood[owner].spans.push(span);
+            stood[owner].lines.push(lines.line(span.0));
+        }
+        stood.iter_mut().for_each(|one| one.edits.sort_by_key(|edit| edit.start));
     }
 
     fn secret(&self, stood: Stood) -> (Planned, Vec<(usize, usize)>) {
