@@ -7,8 +7,8 @@ use crate::rule::{self, Grade, Page};
 use crate::secrets::foreign::ForeignRule;
 use crate::settings::part::Part;
 use crate::settings::predicate::Predicate;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::{Table, Value};
@@ -126,7 +126,7 @@ pub struct SettingSpec {
     #[serde(default)]
     pub hide: bool,
     /// What mends it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named_fix")]
     pub fix: Option<SettingFix>,
     /// Files in which exactly this rule must fire.
     #[serde(default)]
@@ -202,7 +202,7 @@ pub struct PlaceSecretSpec {
     #[serde(default)]
     pub also: Vec<String>,
     /// What mends it, and any other secret that stands in such an entry.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named_fix")]
     pub fix: Option<SecretFix>,
     /// Files in which it must be found.
     #[serde(default)]
@@ -214,6 +214,16 @@ pub struct PlaceSecretSpec {
 
 fn one() -> usize {
     1
+}
+
+/// A fix, whose errors say that they are about it: an unknown variant names no field.
+fn named_fix<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let named = |e: D::Error| {
+        let why = e.to_string();
+        let why = why.trim();
+        if why.contains("field `fix`") { e } else { D::Error::custom(format!("field `fix`: {why}")) }
+    };
+    T::deserialize(from).map(Some).map_err(named)
 }
 
 /// Everything that a set of packs says, and what was wrong with them.
@@ -556,6 +566,31 @@ pattern = 'acme_[0-9a-z]{20}'
             errors(&text),
             ["own.toml: rule `acme-token`: invalid type: string \"…\", expected a sequence"]
         );
+    }
+
+    #[test]
+    fn errors_of_a_fix_say_so() {
+        let rule = |fix: &str| {
+            let text = format!(
+                "[[setting]]\nid = \"acme.tls-off\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
+                 reader = \"ini\"\nkeys = [\"*.verify\"]\nrisky = [{{ bool = false }}]\nfix = {fix}\n"
+            );
+            errors(&text)
+        };
+        assert!(rule("{ unset = true }").is_empty());
+        for (fix, why) in [
+            ("{ unsett = true }", "unknown variant `unsett`"),
+            ("{ unset = false }", "write `true`, or leave it out"),
+            ("{ unset = true, set = \"x\" }", "exactly 1"),
+            ("{ drop = '(' }", "unclosed group"),
+            ("{ set = \"a b \" }", "without quotes"),
+            ("{ move = \"nowhere\" }", "there is no `nowhere`"),
+        ] {
+            let told = rule(fix);
+            let start = "own.toml: rule `acme.tls-off`: ";
+            assert!(told.len() == 1 && told[0].starts_with(start), "{fix}: {told:?}");
+            assert!(told[0].contains("field `fix`") && told[0].contains(why), "{fix}: {told:?}");
+        }
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl SettingFix {
     #[must_use]
     pub fn error(&self) -> Option<String> {
         match self {
-            SettingFix::Drop(pattern) | SettingFix::Rewrite(pattern, _) => pattern.error(),
+            SettingFix::Drop(pattern) | SettingFix::Rewrite(pattern, _) => {
+                pattern.error().map(|e| e.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
             SettingFix::Set(value) if value.trim() != value || value.contains(['\n', '"', '\\', '\'']) => {
                 Some("`set`: a value without quotes, backslashes, line ends or blanks around it".to_owned())
             }
