@@ -5,29 +5,38 @@ use crate::config::Config;
 use crate::examine::{self, Error};
 use crate::home::Home;
 use crate::key::{self, Trouble};
+use crate::machine::cells::{self, Content};
 use crate::machine::facts::Machine;
 use crate::machine::files::{self, Buffer};
+use crate::machine::sqlite;
 use crate::memory::Memory;
 use crate::progress::Watch;
 use crate::record::Reason;
+<<<<<<< HEAD
 use crate::setup;
+=======
+use crate::sweep::database::{dress, inside};
+>>>>>>> h-fixrules
 use crate::sweep::{self, Scope};
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{Engine, READABLE};
 use lapwing_rules::finding::Problem;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
-use lapwing_rules::fix::mender::Redactions;
+use lapwing_rules::fix::cells::Cells;
 use lapwing_rules::fix::plan::Step;
 use lapwing_rules::fix::planner::Planned;
+use lapwing_rules::fix::redactions::Redactions;
 use lapwing_rules::place::Paths;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
 use rustix::fs::{FileType, Stat};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Bytes read at once of a large file.
 const WINDOW: usize = 1 << 20;
@@ -91,6 +100,7 @@ impl Workshop {
     pub fn new(home: &Home, config: &Config) -> Workshop {
         let trouble = Trouble::default();
         let (state, shared) = (home.state().to_owned(), Arc::clone(&trouble));
+<<<<<<< HEAD
         Workshop {
             home: home.clone(),
             engine: examine::engine(config).0,
@@ -99,6 +109,15 @@ impl Workshop {
             machine: Machine::new(home),
             trouble,
         }
+=======
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
+        Workshop::with(home, config, ids, trouble)
+    }
+
+    fn with(home: &Home, config: &Config, ids: Fingerprinter, trouble: Trouble) -> Workshop {
+        let (engine, machine) = (examine::engine(config).0, Machine::new(home));
+        Workshop { home: home.clone(), engine, ids, config: config.clone(), machine, trouble }
+>>>>>>> h-fixrules
     }
 
     /// The rules.
@@ -270,7 +289,11 @@ impl Workshop {
         let place = self.engine.places().classify(path);
         let mut buffer = Buffer::new();
         let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
-        if buffer.fill(&fd, READABLE.min(size) + 1).map_err(say)? {
+        let ended = buffer.fill(&fd, READABLE.min(size) + 1).map_err(say)?;
+        if buffer.get().starts_with(sqlite::MAGIC) {
+            return self.database(path);
+        }
+        if ended {
             let meta = Some(self.machine.meta(&stat));
             let target = Target { path, place, bytes: buffer.get(), meta };
             return Ok(self.engine.plans(&target, &self.cx()));
@@ -278,22 +301,44 @@ impl Workshop {
         self.large(path, &fd, buffer)
     }
 
+    /// A database: its cells, each by itself.
+    fn database(&self, path: &str) -> Result<Vec<Planned>, String> {
+        let (real, _) = self.find(path).ok_or("it went away")?;
+        let place = self.engine.places().classify(path);
+        let mut found = Cells::new(&self.engine, path, place);
+        let read = cells::each(&real, &mut |cell| {
+            let (bytes, text) = match cell.content {
+                Content::Text(bytes) => (bytes, true),
+                Content::Blob(bytes) => (bytes, false),
+                // What is too long to be a row that somebody typed is no record of one.
+                Content::Long(_) | Content::TooLong(_) => return ControlFlow::Continue(()),
+            };
+            let mut dressed = Zeroizing::new(Vec::new());
+            dress(&cell, bytes, text, &mut dressed);
+            found.cell(&dressed, &inside(&cell), &self.cx());
+            ControlFlow::Continue(())
+        });
+        read.map_err(|why| format!("rows could not be read: {why}"))?;
+        Ok(found.plans())
+    }
+
     /// A file that is not read whole: only secrets are looked for, window by window.
     fn large(&self, path: &str, fd: &OwnedFd, mut buffer: Buffer<'_>) -> Result<Vec<Planned>, String> {
         let place = self.engine.places().classify(path);
-        let mut mender = self.engine.mender(path, place);
-        let mut found = Redactions::new(path, place);
-        let (mut hash, mut fresh, mut last) = (Sha256::new(), 0, false);
-        loop {
-            hash.update(&buffer.get()[fresh..]);
-            found.add(mender.window(buffer.get(), last, &self.cx()), buffer.get());
-            if last {
-                return Ok(found.plans(hash.finalize().into()));
-            }
-            fresh = Stream::keep(buffer.get().len());
-            buffer.keep(fresh);
-            last = buffer.fill(fd, WINDOW).map_err(say)?;
+        let mut found = Redactions::new(&self.engine, path, place);
+        let (mut hash, mut fresh) = (Sha256::new(), 0);
+        windows(fd, &mut buffer, false, &mut |window, last| {
+            hash.update(&window[fresh..]);
+            fresh = Stream::keep(window.len());
+            found.window(window, last, &self.cx());
+        })?;
+        if found.again() {
+            rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(0)).map_err(|e| say(files::why(e)))?;
+            buffer.keep(0);
+            let ended = buffer.fill(fd, WINDOW).map_err(say)?;
+            windows(fd, &mut buffer, ended, &mut |window, _| found.window_again(window))?;
         }
+        Ok(found.plans(hash.finalize().into()))
     }
 
     fn guard(&self, out: &mut Plans) {
@@ -304,6 +349,24 @@ impl Workshop {
                 out.guards.insert(path.to_owned(), guard);
             }
         }
+    }
+}
+
+/// Hands on what is in the buffer and the rest of the file, in windows that overlap.
+fn windows(
+    fd: &OwnedFd,
+    buffer: &mut Buffer<'_>,
+    mut last: bool,
+    each: &mut dyn FnMut(&[u8], bool),
+) -> Result<(), String> {
+    loop {
+        each(buffer.get(), last);
+        if last {
+            return Ok(());
+        }
+        let kept = Stream::keep(buffer.get().len());
+        buffer.keep(kept);
+        last = buffer.fill(fd, WINDOW).map_err(say)?;
     }
 }
 
@@ -330,3 +393,6 @@ fn say(reason: Reason) -> String {
         _ => "it cannot be read".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,14 @@
 //! Finds secrets with the edits that take them out, window by window, in memory that does not depend on the file.
 
-use super::plan::{Edit, Step};
-use super::planner::{Planned, binary, planned, records, redaction};
+use super::plan::Edit;
 use super::redact::{self, MARKER, Shape};
 use crate::cx::Cx;
 use crate::engine::Engine;
 use crate::finding::{Finding, Problem};
-use crate::fingerprint::FindingId;
 use crate::place::Place;
 use crate::secrets::decode::utf16::Order;
 use crate::secrets::matcher::Hit;
 use crate::secrets::stream::{Sighting, Stream};
-use std::collections::HashMap;
 
 /// The state between windows of one file.
 pub struct Mender<'a> {
@@ -63,6 +60,11 @@ impl<'a> Mender<'a> {
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         self.stream.problem(&self.path)
+    }
+
+    /// How text is written in the file, once a window was seen.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        self.shape
     }
 
     pub(crate) fn each(
@@ -127,64 +129,4 @@ fn behind(mut edits: Vec<Edit>, done: usize) -> Vec<Edit> {
     }
     edits.retain(|edit| edit.start < edit.end);
     edits
-}
-
-/// Most edits of one file: a file of more is a list of keys, and its redaction comes in several turns.
-const MOST: usize = 100_000;
-
-/// Gathers what a [`Mender`] finds in the windows of one file into plans.
-pub struct Redactions {
-    path: String,
-    /// The file only records what was.
-    record: bool,
-    /// Lengths or checksums in it may depend on every byte.
-    binary: bool,
-    found: Vec<(Finding, Vec<Edit>, Vec<u64>)>,
-    known: HashMap<FindingId, usize>,
-    edits: usize,
-}
-
-impl Redactions {
-    /// For a file at this path.
-    #[must_use]
-    pub fn new(path: &str, place: Option<&Place>) -> Redactions {
-        Redactions {
-            path: path.to_owned(),
-            record: records(place, path),
-            binary: false,
-            found: Vec::new(),
-            known: HashMap::new(),
-            edits: 0,
-        }
-    }
-
-    /// Adds what was found in a window.
-    pub fn add(&mut self, found: Vec<(Finding, Vec<Edit>)>, window: &[u8]) {
-        self.binary |= binary(window);
-        for (finding, edits) in found {
-            if self.edits + edits.len() > MOST {
-                return;
-            }
-            self.edits += edits.len();
-            let index = *self.known.entry(finding.id).or_insert(self.found.len());
-            let line = finding.at.line;
-            if index == self.found.len() {
-                self.found.push((finding, Vec::new(), Vec::new()));
-            }
-            self.found[index].1.extend(edits);
-            self.found[index].2.push(line);
-        }
-    }
-
-    /// The plans, for the file whose bytes have this digest.
-    #[must_use]
-    pub fn plans(self, guard: [u8; 32]) -> Vec<Planned> {
-        let mended = self.record && !self.binary;
-        let plan = |(finding, edits, lines): (Finding, Vec<Edit>, Vec<u64>)| {
-            let step = Step::Edit { path: self.path.clone(), guard, edits };
-            let draft = mended.then(|| redaction(&finding, step, &lines));
-            planned(finding, draft)
-        };
-        self.found.into_iter().map(plan).collect()
-    }
 }
