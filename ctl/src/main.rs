@@ -8,6 +8,7 @@ mod commands;
 mod crash;
 mod dates;
 mod exit;
+mod mend;
 mod progress;
 mod render;
 mod vault;

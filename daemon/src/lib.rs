@@ -23,6 +23,7 @@ mod log;
 mod looker;
 mod machine;
 mod memory;
+pub mod mend;
 mod notice;
 mod pool;
 mod power;

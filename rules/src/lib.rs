@@ -15,6 +15,7 @@
 //! | `secrets/` | prefilter → match → judge → grade; decoders; checksums |
 //! | [`settings`] | readers (one format a file) and predicates |
 //! | `checks/` | rules that need code, one file each |
+//! | [`fix`] | what would mend a finding: plans as data |
 //! | `keys/` | private keys by content |
 //! | [`indicators`] | what known worms leave |
 //! | [`baseline`] | which findings were there already |
@@ -23,7 +24,8 @@
 //!
 //! # Always true
 //!
-//! 1. A secret's bytes never leave this crate: findings carry a masked preview and a keyed id.
+//! 1. A secret's bytes never leave this crate in a finding: those carry a masked preview and a keyed id. Of plans only the steps
+//!    that store a credential, or look for it in a database, hold one, as a [`secret::Secret`].
 //! 2. Nothing here fails: bad input costs a problem, never the rest.
 //! 3. Time is linear in the input and memory does not grow with a file searched in windows.
 

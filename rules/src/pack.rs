@@ -2,15 +2,15 @@
 //! `[[place]]`, `[[indicator]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
-use crate::fix::declared::{SecretFix, SettingFix};
+use crate::fix::declared::{RECORDS, SecretFix, SettingFix};
 use crate::import::{Imported, gitleaks, kingfisher};
 use crate::indicators::IndicatorSpec;
 use crate::rule::{self, Grade, Page};
 use crate::secrets::foreign::ForeignRule;
 use crate::settings::part::Part;
 use crate::settings::predicate::Predicate;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::{Table, Value};
@@ -128,7 +128,7 @@ pub struct SettingSpec {
     #[serde(default)]
     pub hide: bool,
     /// What mends it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named_fix")]
     pub fix: Option<SettingFix>,
     /// Files in which exactly this rule must fire.
     #[serde(default)]
@@ -207,7 +207,7 @@ pub struct PlaceSecretSpec {
     #[serde(default)]
     pub also: Vec<String>,
     /// What mends it, and any other secret that stands in such an entry.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named_fix")]
     pub fix: Option<SecretFix>,
     /// Files in which it must be found.
     #[serde(default)]
@@ -219,6 +219,16 @@ pub struct PlaceSecretSpec {
 
 fn one() -> usize {
     1
+}
+
+/// A fix, whose errors say that they are about it: an unknown variant names no field.
+fn named_fix<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let named = |e: D::Error| {
+        let why = e.to_string();
+        let why = why.trim();
+        if why.contains("field `fix`") { e } else { D::Error::custom(format!("field `fix`: {why}")) }
+    };
+    T::deserialize(from).map(Some).map_err(named)
 }
 
 /// Everything that a set of packs says, and what was wrong with them.
@@ -304,13 +314,21 @@ impl Packs {
         let known = self.secrets.len();
         for table in shared.tables(&mut file, "secret", &mut self.errors) {
             let rule = shared.rule(table).and_then(|r: (Page, SecretSpec)| shared.sound(r));
+            let rule = rule.map(|(page, spec)| (page.mended(RECORDS), spec));
             keep(rule, &mut self.secrets, &mut self.errors);
         }
         if let (Some(Value::String(provider)), true) = (provider, self.secrets.len() > known) {
             self.vendors.extend(vendor_words(name, &provider));
         }
         for table in shared.tables(&mut file, "setting", &mut self.errors) {
-            keep(shared.rule(table), &mut self.settings, &mut self.errors);
+            let rule = shared.rule(table).and_then(|(page, spec): (Page, SettingSpec)| match &spec.fix {
+                Some(fix) => match fix.error() {
+                    Some(why) => Err(shared.error(Some(&page.id), format!("field `fix`: {why}"))),
+                    None => Ok((page.mended(fix.words()), spec)),
+                },
+                None => Ok((page, spec)),
+            });
+            keep(rule, &mut self.settings, &mut self.errors);
         }
         for table in shared.tables(&mut file, "place", &mut self.errors) {
             match shared.place(table) {
@@ -522,7 +540,15 @@ impl Shared<'_> {
             u32::from_str_radix(mode, 8)
                 .map_err(|_| fail("field `mode`: write octal digits, for example \"600\"".to_owned()))?;
         }
-        let secrets = std::mem::take(&mut place.secret).into_iter().map(|t| self.rule(t)).collect();
+        let secret = |(page, spec): (Page, PlaceSecretSpec)| match &spec.fix {
+            Some(fix) => match fix.error() {
+                Some(why) => Err(self.error(Some(&page.id), format!("field `fix`: {why}"))),
+                None => Ok((page.mended(fix.words()), spec)),
+            },
+            None => Ok((page, spec)),
+        };
+        let secrets = std::mem::take(&mut place.secret);
+        let secrets = secrets.into_iter().map(|t| self.rule(t).and_then(secret)).collect();
         Ok((place, secrets))
     }
 }
@@ -605,6 +631,31 @@ pattern = 'acme_[0-9a-z]{20}'
         // The same file replaces all, an empty one takes all away.
         assert_eq!(ids(&[("/etc/x/worms.toml".to_owned(), mine("ioc.acme"))]).len(), 1);
         assert!(ids(&[("/etc/x/worms.toml".to_owned(), String::new())]).is_empty());
+    }
+
+    #[test]
+    fn errors_of_a_fix_say_so() {
+        let rule = |fix: &str| {
+            let text = format!(
+                "[[setting]]\nid = \"acme.tls-off\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
+                 reader = \"ini\"\nkeys = [\"*.verify\"]\nrisky = [{{ bool = false }}]\nfix = {fix}\n"
+            );
+            errors(&text)
+        };
+        assert!(rule("{ unset = true }").is_empty());
+        for (fix, why) in [
+            ("{ unsett = true }", "unknown variant `unsett`"),
+            ("{ unset = false }", "write `true`, or leave it out"),
+            ("{ unset = true, set = \"x\" }", "exactly 1"),
+            ("{ drop = '(' }", "unclosed group"),
+            ("{ set = \"a b \" }", "without quotes"),
+            ("{ move = \"nowhere\" }", "there is no `nowhere`"),
+        ] {
+            let told = rule(fix);
+            let start = "own.toml: rule `acme.tls-off`: ";
+            assert!(told.len() == 1 && told[0].starts_with(start), "{fix}: {told:?}");
+            assert!(told[0].contains("field `fix`") && told[0].contains(why), "{fix}: {told:?}");
+        }
     }
 
     #[test]

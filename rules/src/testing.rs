@@ -10,7 +10,8 @@ use crate::engine::Engine;
 use crate::facts::{Fact, Facts, FileKind, Meta, Program};
 use crate::finding::{Finding, Report};
 use crate::fingerprint::Fingerprinter;
-use crate::pack::{PackError, Packs};
+use crate::fix::declared::SettingFix;
+use crate::pack::{PackError, Packs, SettingSpec};
 use crate::place::Place;
 use crate::policy::Policy;
 use crate::rule::Profile;
@@ -21,12 +22,14 @@ use zeroize::Zeroizing;
 
 #[doc(hidden)]
 pub mod fuzzing;
-mod made;
+pub(crate) mod made;
+mod mending;
 
 pub use made::fill;
+pub use mending::{Looked, check_fix};
 
 /// A home written as text: files by path (`~/…` or absolute), their modes, variables.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Home {
     files: BTreeMap<String, (Vec<u8>, u32)>,
     env: BTreeMap<String, String>,
@@ -192,11 +195,11 @@ impl Facts for Home {
     }
 }
 
-fn ids() -> Fingerprinter {
+pub(crate) fn ids() -> Fingerprinter {
     Fingerprinter::new(|| Zeroizing::new([7; 32]))
 }
 
-fn strict() -> Policy {
+pub(crate) fn strict() -> Policy {
     Policy { profile: Profile::Strict, ..Policy::default() }
 }
 
@@ -376,7 +379,33 @@ impl<'a> Tester<'a> {
                 self.fail(&page.id, format!("field `risky`: {why}"));
             }
             let place = spec.places.first().cloned().or_else(|| self.place_of(&spec.reader));
+            self.fixes(&page.id, place.as_deref(), spec);
             self.examples(&page.id, place.as_deref(), &spec.examples, &spec.counter_examples);
+        }
+    }
+
+    /// What the fix makes of each example.
+    fn fixes(&mut self, rule: &str, place: Option<&str>, spec: &SettingSpec) {
+        if matches!(spec.fix, None | Some(SettingFix::Move(_))) {
+            return;
+        }
+        if spec.fixed.len() != spec.examples.len() {
+            return self.fail(rule, "field `fixed`: say what the fix makes of each of `examples`");
+        }
+        let place: Option<&Place> = place.and_then(|id| self.engine.places().by_id(id));
+        for (i, (example, want)) in spec.examples.iter().zip(&spec.fixed).enumerate() {
+            self.ran += 1;
+            let home = Home::default().file("~/example", &fill(example, rule));
+            match check_fix(self.engine, &home, Looked::File("~/example", place), rule) {
+                Ok(after) if after.bytes("~/example") == fill(want, rule).as_bytes() => {}
+                // Some are left to a person.
+                Err(why) if why == "no plan" && want == example => {}
+                Ok(after) => {
+                    let after = String::from_utf8_lossy(after.bytes("~/example")).into_owned();
+                    self.fail(rule, format!("example {}: the fix makes of it {after:?}", i + 1));
+                }
+                Err(why) => self.fail(rule, format!("example {}: {why}", i + 1)),
+            }
         }
     }
 

@@ -63,6 +63,8 @@ pub(crate) enum State {
     Done,
     /// Not done: it could not be, or did not mend what it should have.
     Dropped,
+    /// Being taken back.
+    Undoing,
     /// Taken back.
     Undone,
 }
@@ -179,7 +181,7 @@ impl Receipt {
 
     /// Whether a run ended in the middle of it.
     pub(crate) fn interrupted(&self) -> bool {
-        self.changes.iter().any(|c| c.state == State::Intended)
+        self.changes.iter().any(|c| matches!(c.state, State::Intended | State::Undoing))
     }
 
     /// Whether there is something left to take back.

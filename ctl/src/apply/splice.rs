@@ -1,6 +1,5 @@
-//! Edits on bytes: pure. Merging those of several plans, applying them, and saying how to take them back.
+//! Edits made while a file is copied, through a fixed buffer: what is copied may be larger than memory.
 
-use super::refused::Refused;
 use lapwing_rules::fix::plan::Edit;
 use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
@@ -8,41 +7,8 @@ use zeroize::Zeroizing;
 /// Bytes copied at once.
 const CHUNK: usize = 1 << 20;
 
-/// Edits of several plans for the same bytes as one list, in order of place. Equal edits are one.
-pub(crate) fn merge(edits: impl IntoIterator<Item = Edit>) -> Result<Vec<Edit>, Refused> {
-    let mut sorted: Vec<Edit> = edits.into_iter().collect();
-    sorted.sort_by_key(|e| (e.start, e.end));
-    let mut merged: Vec<Edit> = Vec::with_capacity(sorted.len());
-    for edit in sorted {
-        match merged.last_mut() {
-            Some(last) if (last.start, last.end) == (edit.start, edit.end) && last.with == edit.with => {
-                last.secret |= edit.secret;
-            }
-            Some(last) if touches(last, &edit) => return Err(Refused::Overlap),
-            _ => merged.push(edit),
-        }
-    }
-    Ok(merged)
-}
-
-/// Whether edits are for the same bytes. Two insertions at one place are: their order is not known.
-fn touches(a: &Edit, b: &Edit) -> bool {
-    b.start < a.end || (a.start == b.start && a.end == b.end)
-}
-
-/// Whether all of `edits` can be made together with all of `others`.
-pub(crate) fn apart(edits: &[Edit], others: &[Edit]) -> bool {
-    edits.iter().all(|a| {
-        others.iter().all(|b| {
-            let same = (a.start, a.end) == (b.start, b.end) && a.with == b.with;
-            let (first, second) = if (a.start, a.end) <= (b.start, b.end) { (a, b) } else { (b, a) };
-            same || !touches(first, second)
-        })
-    })
-}
-
-/// Copies everything, with the edits made: `seen` is shown what is read, `written` what is written. `edits` as
-/// [`merge`] returns them. An edit past the end is a mistake of whoever made it, and an error.
+/// Copies everything, with the edits made: `seen` is shown what is read, `written` what is written. `edits` in
+/// order of place. An edit past the end is a mistake of whoever made it, and an error.
 pub(crate) fn copy(
     from: &mut dyn Read,
     edits: &[Edit],
@@ -89,14 +55,6 @@ pub(crate) fn copy(
     Ok(at as u64)
 }
 
-/// The bytes with the edits made.
-pub(crate) fn splice(bytes: &[u8], edits: &[Edit]) -> io::Result<Zeroizing<Vec<u8>>> {
-    let grown: usize = edits.iter().map(|e| e.with.len()).sum();
-    let mut new = Zeroizing::new(Vec::with_capacity(bytes.len() + grown));
-    copy(&mut &bytes[..], edits, &mut |_| {}, &mut *new)?;
-    Ok(new)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,8 +63,14 @@ mod tests {
         Edit { start, end, with: with.into(), secret: false }
     }
 
+    fn splice(bytes: &[u8], edits: &[Edit]) -> io::Result<Vec<u8>> {
+        let mut new = Vec::new();
+        copy(&mut &bytes[..], edits, &mut |_| {}, &mut new)?;
+        Ok(new)
+    }
+
     fn spliced(text: &str, edits: &[Edit]) -> String {
-        String::from_utf8(splice(text.as_bytes(), edits).unwrap().to_vec()).unwrap()
+        String::from_utf8(splice(text.as_bytes(), edits).unwrap()).unwrap()
     }
 
     /// A reader that hands out few bytes at a time.
@@ -147,16 +111,5 @@ mod tests {
     fn an_edit_past_the_end_is_an_error() {
         assert!(splice(b"abc", &[edit(4, 4, "x")]).is_err());
         assert!(splice(b"abc", &[edit(2, 4, "x")]).is_err());
-    }
-
-    #[test]
-    fn equal_edits_are_one_and_others_must_not_touch() {
-        let merged = merge([edit(5, 8, "x"), edit(1, 2, "y"), edit(5, 8, "x")]).unwrap();
-        assert_eq!(merged.iter().map(|e| e.start).collect::<Vec<_>>(), [1, 5]);
-        assert!(merge([edit(1, 4, "x"), edit(3, 5, "y")]).is_err());
-        assert!(merge([edit(1, 1, "x"), edit(1, 1, "y")]).is_err());
-        assert!(merge([edit(1, 3, "x"), edit(3, 5, "y")]).is_ok());
-        assert!(apart(&[edit(1, 3, "x")], &[edit(1, 3, "x"), edit(3, 3, "y")]));
-        assert!(!apart(&[edit(1, 3, "x")], &[edit(2, 3, "x")]));
     }
 }

@@ -92,14 +92,6 @@ impl Spot {
         Ok((File::from(fd), stat))
     }
 
-    /// Opens the directory that stands there.
-    pub(crate) fn open_directory(&self) -> Result<(OwnedFd, Stat), Refused> {
-        let fd = sys::openat(&self.dir, &self.name, DIRECTORY, Mode::empty())
-            .map_err(|e| Refused::from_errno("open it", e))?;
-        let stat = sys::fstat(&fd).map_err(|e| Refused::from_errno("look at it", e))?;
-        Ok((fd, stat))
-    }
-
     /// Takes the name away. Nothing is wrong if it was not there.
     pub(crate) fn unlink(&self) -> Result<(), Refused> {
         match sys::unlinkat(&self.dir, &self.name, AtFlags::empty()) {

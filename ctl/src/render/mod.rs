@@ -3,6 +3,7 @@
 pub(crate) mod coverage;
 pub(crate) mod csv;
 pub(crate) mod detail;
+pub(crate) mod diff;
 pub(crate) mod gitlab;
 pub(crate) mod history;
 pub(crate) mod json;

@@ -2,8 +2,12 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod archive;
+<<<<<<< HEAD
 mod changed;
 mod database;
+=======
+pub(crate) mod database;
+>>>>>>> h-fixrules
 mod file;
 pub(crate) mod git;
 mod input;
@@ -196,6 +200,15 @@ pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     }
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
+}
+
+/// Examines the machine as a whole, but for what runs.
+pub(crate) fn machine(scope: &Scope<'_>) -> Done {
+    let mut done = Done::default();
+    let report = scope.engine.scan_home(&scope.cx());
+    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT));
+    done.file(scope, ENVIRONMENT, seen.filter(|s| s.path != PROCESSES).collect());
+    done
 }
 
 /// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. Each worker

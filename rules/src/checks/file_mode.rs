@@ -20,7 +20,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &[],
     run: Run::File(run),
-    fix: Fix::Steps(fix),
+    fix: Fix::Steps("takes the permission away", fix),
 };
 
 /// For keys that no place speaks of.

@@ -41,8 +41,21 @@ pub(crate) enum Fix {
     Unset,
     /// The file or directory loses these permission bits.
     Close(u32),
-    /// What code says; `None` leaves the advice.
-    Steps(fn(&Case<'_>) -> Option<Draft>),
+    /// What it does, in words, and code that says how; `None` leaves the advice.
+    Steps(&'static str, fn(&Case<'_>) -> Option<Draft>),
+}
+
+impl Fix {
+    /// What it does, as a sentence of the page.
+    pub(crate) fn words(&self) -> Option<String> {
+        let words = match self {
+            Fix::None => return None,
+            Fix::Unset => "removes the setting",
+            Fix::Close(_) => "takes the permission away",
+            Fix::Steps(words, _) => words,
+        };
+        Some(words.to_owned())
+    }
 }
 
 /// What a check has found, and where, for its fix.
@@ -50,6 +63,8 @@ pub(crate) struct Case<'a> {
     pub(crate) found: &'a Found,
     /// The file; `None` when the machine as a whole was looked at.
     pub(crate) target: Option<&'a Target<'a>>,
+    /// What its reader has found.
+    pub(crate) entries: &'a [Entry],
     pub(crate) facts: &'a dyn Facts,
 }
 
@@ -100,8 +115,15 @@ impl Check {
             revoke: None,
             references: self.references.iter().map(|r| (*r).to_owned()).collect(),
             profile: self.profile,
+            fix: self.fix.words(),
         }
     }
+}
+
+/// The entry that a check of entries has found.
+pub(crate) fn entry<'a>(found: &Found, entries: &'a [Entry]) -> Option<(usize, &'a Entry)> {
+    let named = |e: &Entry| found.key == e.key || found.key.ends_with(&format!(" / {}", e.key));
+    entries.iter().enumerate().find(|(_, e)| at(e) == found.at && named(e))
 }
 
 /// Where an entry stands, for [`Found::at`].

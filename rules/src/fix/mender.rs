@@ -62,6 +62,11 @@ impl<'a> Mender<'a> {
         self.stream.problem(&self.path)
     }
 
+    /// How text is written in the file, once a window was seen.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        self.shape
+    }
+
     pub(crate) fn each(
         &mut self,
         window: &[u8],

@@ -3,6 +3,9 @@
 //! A fix is declared beside its rule (`fix = { unset = true }` in a pack, `fix:` of a check). [`planner`] runs the same search
 //! as a scan and turns what it finds into plans; a plan that would not do what it says is not offered.
 
+pub(crate) mod append;
+pub mod cells;
+pub(crate) mod copies;
 pub mod declared;
 pub mod edit;
 mod git_helper;
@@ -15,6 +18,13 @@ pub(crate) mod moves;
 pub mod plan;
 pub mod planner;
 pub mod redact;
+<<<<<<< HEAD
 pub mod refuse;
+=======
+pub mod redactions;
+>>>>>>> h-fixrules
 mod section;
 pub(crate) mod setting;
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,24 @@
 //! Plans for what is found: the same search as a scan, the same findings, and beside each what would mend it.
 
-use super::declared::SecretFix;
-use super::edit::digest;
+use super::copies::{Copies, Taken, telling};
+use super::declared::{SecretFix, SettingFix};
+use super::edit::{digest, merge};
 use super::mender::Mender;
 use super::moves::{Moving, mover};
 use super::plan::{Draft, Edit, Plan, Step};
-use super::redact::MARKER;
+use super::redact::{self, MARKER, Shape};
 use super::setting;
-use crate::checks::{Case, Check, Fix, Found, Run};
+use crate::checks::{Case, Check, Fix, Found, Run, entry};
 use crate::cx::Cx;
 use crate::engine::{ENVIRONMENT, Engine, included};
 use crate::facts::{Fact, Meta};
 use crate::finding::{Finding, Report};
+use crate::fingerprint::FindingId;
 use crate::place::{Place, wild};
 use crate::rule::{Kind, Page, Safety};
 use crate::secret::Secret;
 use crate::secrets::decode::utf16;
-use crate::settings::entry::{Entry, Read};
+use crate::settings::entry::{Entry, Lines, Read};
 use crate::settings::readers::gitconfig;
 use crate::settings::rules::SettingRule;
 use crate::target::Target;
@@ -51,7 +53,7 @@ impl Engine {
         for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
             let Run::Home(run) = check.run else { continue };
             for found in run(cx.facts) {
-                let draft = checked(check, &found, None, cx);
+                let draft = checked(check, &found, (None, &[]), cx);
                 plans.push(planned(self.finding(page, Kind::Check, found, ENVIRONMENT, cx), draft));
             }
         }
@@ -75,6 +77,7 @@ impl Engine {
         let mut own: Vec<Planned> = found.drain(..).map(|(planned, _)| planned).collect();
         own.extend(file.settings(&hidden));
         own.extend(file.checks(&hidden));
+        let own = together(own);
         for (finding, mut plan) in own {
             let finding = Finding { path: finding.path.or_else(|| from.map(str::to_owned)), ..finding };
             root_owned(target, &mut plan);
@@ -131,23 +134,37 @@ impl File<'_> {
             one.spans.push(seen.at);
             one.lines.push(line);
         });
+        if records(place, path) {
+            self.copies(mender.shape(), &mut stood);
+        }
         stood.into_iter().map(|one| self.secret(one)).collect()
+    }
+
+    /// Adds the copies of secrets that nothing but their bytes gives away.
+    fn copies(&self, shape: Option<Shape>, stood: &mut [Stood]) {
+        let bytes = self.target.bytes;
+        let Some(shape) = shape.filter(|s| *s != Shape::Fixed && utf16::detect(bytes).is_none()) else { return };
+        let mut taken = Taken::default();
+        stood.iter().flat_map(|one| &one.edits).for_each(|edit| _ = taken.take((edit.start, edit.end)));
+        let telling = stood.iter().enumerate().filter(|(_, s)| telling(&s.finding, s.secret.expose()));
+        let Some(copies) = Copies::new(telling.map(|(index, s)| (index, s.secret.expose()))) else { return };
+        let mut lines = Lines::new(bytes);
+        for (owner, span) in copies.each(bytes).filter(|(_, span)| taken.take(*span)) {
+            stood[owner].edits.extend(redact::edits(shape, bytes, span, None));
+            stood[owner].spans.push(span);
+            stood[owner].lines.push(lines.line(span.0));
+        }
+        stood.iter_mut().for_each(|one| one.edits.sort_by_key(|edit| edit.start));
     }
 
     fn secret(&self, stood: Stood) -> (Planned, Vec<(usize, usize)>) {
         let entry = stood.spans.first().and_then(|at| self.entry_at(*at));
         let declared = entry.and_then(|entry| Some((entry, fix_of(self.target.place?, entry)?)));
         let draft = match declared {
-            Some((entry, SecretFix::Move(name))) => mover(name).and_then(|mover| {
-                (mover.plan)(&Moving {
-                    target: self.target,
-                    entries: &self.read.entries,
-                    entry,
-                    at: stood.spans.first().copied().unwrap_or_default(),
-                    secret: stood.secret.expose(),
-                    facts: self.cx.facts,
-                })
-            }),
+            Some((entry, SecretFix::Move(name))) => {
+                let at = stood.spans.first().copied().unwrap_or_default();
+                self.moved(name, entry, at, stood.secret.expose())
+            }
             Some((_, SecretFix::Redact(_))) => self.redaction(&stood),
             None if records(self.target.place, self.target.path) => self.redaction(&stood),
             None => None,
@@ -182,6 +199,9 @@ impl File<'_> {
     fn setting(&self, name: &str, rule: &SettingRule, index: usize, hidden: &[(usize, usize)]) -> Option<Draft> {
         let fix = rule.spec.fix.as_ref()?;
         let entry = &self.read.entries[index];
+        if let SettingFix::Move(name) = fix {
+            return self.moved(name, entry, entry.span, entry.value.as_bytes());
+        }
         let change = setting::wanted(fix, &entry.value)?;
         if let setting::Change::Value(new) = &change {
             let after = Entry { value: new.clone(), ..entry.clone() };
@@ -189,7 +209,16 @@ impl File<'_> {
                 return None;
             }
         }
-        self.changed(name, index, &change, hidden, rule.spec.hide)
+        let changed = |change| self.changed(name, index, change, hidden, rule.spec.hide);
+        changed(&change).or_else(|| {
+            let comment = matches!(change, setting::Change::Comment);
+            comment.then(|| changed(&setting::Change::Unset)).flatten()
+        })
+    }
+
+    fn moved(&self, name: &str, entry: &Entry, at: (usize, usize), secret: &[u8]) -> Option<Draft> {
+        let (target, entries, facts) = (self.target, &self.read.entries[..], self.cx.facts);
+        (mover(name)?.plan)(&Moving { target, entries, entry, at, secret, facts })
     }
 
     fn changed(
@@ -225,10 +254,10 @@ impl File<'_> {
         for (page, check, all) in self.engine.checked(self.target, &self.read.entries, self.cx) {
             for found in all {
                 let draft = match check.fix {
-                    Fix::Unset => name.zip(self.index(&found)).and_then(|(name, index)| {
+                    Fix::Unset => name.zip(entry(&found, &self.read.entries)).and_then(|(name, (index, _))| {
                         self.changed(name, index, &setting::Change::Unset, hidden, false)
                     }),
-                    _ => checked(check, &found, Some(self.target), self.cx),
+                    _ => checked(check, &found, (Some(self.target), &self.read.entries), self.cx),
                 };
                 plans.push(planned(self.engine.finding(page, Kind::Check, found, path, self.cx), draft));
             }
@@ -236,12 +265,6 @@ impl File<'_> {
         plans
     }
 
-    /// The entry that a check has found.
-    fn index(&self, found: &Found) -> Option<usize> {
-        let at = |e: &Entry| crate::checks::at(e) == found.at;
-        let named = |e: &Entry| found.key == e.key || found.key.ends_with(&format!(" / {}", e.key));
-        self.read.entries.iter().position(|e| at(e) && named(e))
-    }
 }
 
 /// The fix of the place's secret that an entry is.
@@ -296,7 +319,12 @@ fn summary(entry: &Entry, change: &setting::Change, hide: bool) -> String {
 }
 
 /// What a check's own fix proposes.
-fn checked(check: &Check, found: &Found, target: Option<&Target<'_>>, cx: &Cx<'_>) -> Option<Draft> {
+fn checked(
+    check: &Check,
+    found: &Found,
+    (target, entries): (Option<&Target<'_>>, &[Entry]),
+    cx: &Cx<'_>,
+) -> Option<Draft> {
     match check.fix {
         Fix::None | Fix::Unset => None,
         Fix::Close(bits) => {
@@ -307,7 +335,53 @@ fn checked(check: &Check, found: &Found, target: Option<&Target<'_>>, cx: &Cx<'_
             };
             super::mode::close(path, meta, bits)
         }
-        Fix::Steps(steps) => steps(&Case { found, target, facts: cx.facts }),
+        Fix::Steps(_, steps) => steps(&Case { found, target, entries, facts: cx.facts }),
+    }
+}
+
+/// One plan for each finding: a setting that is said several times is one.
+fn together(plans: Vec<Planned>) -> Vec<Planned> {
+    let mut known: BTreeMap<(FindingId, String), usize> = BTreeMap::new();
+    let mut out: Vec<Planned> = Vec::new();
+    for (finding, plan) in plans {
+        let key = (finding.id, finding.page.id.clone());
+        match known.get(&key) {
+            Some(index) => join(&mut out[*index].1, plan),
+            None => {
+                known.insert(key, out.len());
+                out.push((finding, plan));
+            }
+        }
+    }
+    out
+}
+
+/// Puts the edits of a plan for the same bytes into another. Where one is left to a person, so is all.
+fn join(plan: &mut Plan, more: Plan) {
+    let steps = (&mut plan.steps[..], more.steps);
+    let joined = match steps {
+        ([Step::Edit { edits, .. }], mut steps) if steps.len() == 1 => match steps.pop() {
+            Some(Step::Edit { edits: added, .. }) => {
+                let (merged, left_out) = merge(vec![std::mem::take(edits), added]);
+                *edits = merged;
+                left_out.is_empty()
+            }
+            _ => false,
+        },
+        // The same step for the same thing.
+        ([_, ..], steps) => !steps.is_empty(),
+        ([], _) => false,
+    };
+    if joined {
+        plan.credential |= more.credential;
+        plan.summary = format!("{}; {}", plan.summary, more.summary);
+        if plan.credential && plan.safety == Safety::Safe {
+            plan.safety = Safety::Review;
+        }
+    } else {
+        plan.steps.clear();
+        plan.safety = Safety::Manual;
+        plan.credential = false;
     }
 }
 
@@ -321,7 +395,8 @@ fn manual(finding: Finding, why: &str) -> Planned {
 /// A draft with what its rule's page says.
 pub(super) fn planned(finding: Finding, draft: Option<Draft>) -> Planned {
     let page: &Page = &finding.page;
-    let advised = || Draft::new(page.title.clone(), Vec::new());
+    let by_hand = page.advice.split_inclusive(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    let advised = || Draft::new(format!("left to you: {by_hand}"), Vec::new());
     let draft = draft.filter(|d| !d.steps.is_empty() || d.safety == Some(Safety::Manual)).unwrap_or_else(advised);
     let secret = draft.steps.iter().any(Step::secret);
     let safety = match draft.safety.unwrap_or(page.safety) {

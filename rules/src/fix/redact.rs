@@ -7,6 +7,17 @@ use std::borrow::Cow;
 /// What stands in place of a secret. Every format takes it as a plain word, and no rule takes it for a secret.
 pub const MARKER: &str = "REDACTED-BY-LAPWING";
 
+/// Whether this is what an earlier redaction has left: rules of other tools take anything for a secret.
+pub(crate) fn is_marker(secret: &[u8]) -> bool {
+    let marker = MARKER.as_bytes();
+    let Some(at) = memchr::memmem::find(secret, marker) else { return false };
+    let rest = secret[..at].iter().chain(&secret[at + marker.len()..]);
+    rest.filter(|b| b.is_ascii_alphanumeric()).count() < OTHER
+}
+
+/// Letters and digits beside a marker from which on there may be another secret.
+const OTHER: usize = 8;
+
 /// How text is written in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Shape {
@@ -16,6 +27,8 @@ pub(crate) enum Shape {
     Json,
     /// A history of this reader's.
     History(Spelling),
+    /// Every length stands in the file: what comes in is as long as what goes.
+    Fixed,
 }
 
 /// How a history writes what its bytes alone cannot say.
@@ -49,6 +62,9 @@ impl Shape {
             _ => {}
         }
         let extension = path.rsplit('.').next().unwrap_or_default();
+        if extension == "shada" {
+            return Shape::Fixed;
+        }
         let named = matches!(extension, "json" | "jsonl" | "ndjson" | "jsonc" | "ipynb");
         if named || matches!(first, Some(b'{' | b'[')) { Shape::Json } else { Shape::Text }
     }
@@ -156,8 +172,10 @@ fn replaced(shape: Shape, bytes: &[u8], span: (usize, usize)) -> Vec<Edit> {
         with: with.as_bytes().to_vec(),
         secret: true,
     };
-    if shape != Shape::Json {
-        return vec![edit(span, MARKER)];
+    match shape {
+        Shape::Json => {}
+        Shape::Fixed => return vec![edit(span, &padded(span.1 - span.0))],
+        Shape::Text | Shape::History(_) => return vec![edit(span, MARKER)],
     }
     if number(bytes, span) {
         return vec![edit(span, "0")];
@@ -170,6 +188,11 @@ fn replaced(shape: Shape, bytes: &[u8], span: (usize, usize)) -> Vec<Edit> {
         }
     }
     edits
+}
+
+/// A marker of this length.
+fn padded(length: usize) -> String {
+    if length < MARKER.len() { "x".repeat(length) } else { format!("{MARKER:-<length$}") }
 }
 
 /// Whether a value of JSON that is no string stands here: only a number can, and zero is one inside of a string too.
@@ -232,4 +255,115 @@ fn whole_escapes(bytes: &[u8], (mut start, mut end): (usize, usize)) -> (usize, 
 /// Whether the byte at `at` is escaped by a backslash before it.
 fn odd_backslashes(bytes: &[u8], at: usize) -> bool {
     bytes[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fix::edit::{apply, check};
+
+    fn taken(shape: Shape, text: &[u8], at: (usize, usize), decoded: Option<&[u8]>) -> Vec<u8> {
+        let edits = edits(shape, text, at, decoded);
+        check(&edits, text.len()).unwrap();
+        assert!(edits.iter().all(|edit| edit.secret));
+        apply(text, &edits).unwrap()
+    }
+
+    /// Takes out `secret`, found by its bytes.
+    fn out(shape: Shape, text: &str, secret: &str) -> String {
+        let at = text.find(secret).unwrap();
+        String::from_utf8(taken(shape, text.as_bytes(), (at, at + secret.len()), None)).unwrap()
+    }
+
+    #[test]
+    fn text_gets_the_marker() {
+        assert_eq!(out(Shape::Text, "a=s3cr3t;b", "s3cr3t"), "a=REDACTED-BY-LAPWING;b");
+    }
+
+    #[test]
+    fn json_stays_json() {
+        for (text, secret, want) in [
+            (r#"{"a":"x s3cr3t y"}"#, "s3cr3t", r#"{"a":"x REDACTED-BY-LAPWING y"}"#),
+            // An escape before or behind goes wholly or stays wholly.
+            (r#"{"a":"x\/s3cr3t"}"#, "/s3cr3t", r#"{"a":"xREDACTED-BY-LAPWING"}"#),
+            (r#"{"a":"s3cr3t\" y"}"#, r"s3cr3t\", r#"{"a":"REDACTED-BY-LAPWING\" y"}"#),
+            (r#"{"a":"\u0041s3cr3t"}"#, "41s3cr3t", r#"{"a":"REDACTED-BY-LAPWING"}"#),
+            (r#"{"a":"s3cr3t\u0041"}"#, r"s3cr3t\u00", r#"{"a":"REDACTED-BY-LAPWING\u0041"}"#),
+            (r#"{"a":"\\s3cr3t"}"#, "s3cr3t", r#"{"a":"\\REDACTED-BY-LAPWING"}"#),
+            // A number is one afterwards.
+            (r#"{"pin": 48151623, "b": 1}"#, "48151623", r#"{"pin": 0, "b": 1}"#),
+            (r#"{"a":"pin 48151623"}"#, "48151623", r#"{"a":"pin REDACTED-BY-LAPWING"}"#),
+            // A key that is cut over several strings.
+            (r#"["BEGIN", "AAAA", "END"]"#, r#"BEGIN", "AAAA", "END"#, r#"["REDACTED-BY-LAPWING", "", ""]"#),
+            (r#"[{"a":"BEGIN"}, "END", 1]"#, r#"BEGIN"}, "END"#, r#"[{"a":"REDACTED-BY-LAPWING"}, "", 1]"#),
+        ] {
+            let got = out(Shape::Json, text, secret);
+            assert!(serde_json::from_str::<serde_json::Value>(&got).is_ok(), "{got}");
+            assert!(!got.contains("AAAA") && !got.contains("s3cr3t"), "{got}");
+            if !text.contains("BEGIN") {
+                assert_eq!(got, want);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_differently_is_found_where_it_stands() {
+        let text = b"curl https://x.example/?a=1&t=abc%5Fdef%3D1&b=2 z";
+        assert_eq!(
+            taken(Shape::Text, text, (5, 47), Some(b"abc_def=1")),
+            b"curl https://x.example/?a=1&t=REDACTED-BY-LAPWING&b=2 z"
+        );
+        let text = br#"{"a":"t=abc\u005fdef"}"#;
+        assert_eq!(taken(Shape::Json, text, (6, 20), Some(b"abc_def")), br#"{"a":"t=REDACTED-BY-LAPWING"}"#);
+        // Of a base64 nothing smaller than all of it is known.
+        assert_eq!(taken(Shape::Text, b"x aGVsbG8gd29ybGQ= y", (2, 18), Some(b"hello")), b"x REDACTED-BY-LAPWING y");
+    }
+
+    #[test]
+    fn histories_spell_in_their_own_way() {
+        let of = |spelling| Shape::History(spelling);
+        // zsh writes `ä` (c3 a4) as it is and `à` (c3 a0) with a mark, and a line break behind a backslash.
+        let text = b": 1:0;P='p\xc3\x83\x80\\\nw' x\n";
+        assert_eq!(
+            taken(of(Spelling::Zsh), text, (6, text.len() - 1), Some("p\u{e0}\nw".as_bytes())),
+            b": 1:0;P='REDACTED-BY-LAPWING' x\n"
+        );
+        let text = b"- cmd: P='a\\\\b\\nc' x\n";
+        assert_eq!(
+            taken(of(Spelling::Backslash), text, (7, text.len() - 1), Some(b"a\\b\nc")),
+            b"- cmd: P='REDACTED-BY-LAPWING' x\n"
+        );
+        let text = b"set\\040password='a\\134b\\040c';\n";
+        assert_eq!(
+            taken(of(Spelling::Octal), text, (0, text.len() - 1), Some(b"a\\b c")),
+            b"set\\040password='REDACTED-BY-LAPWING';\n"
+        );
+        // A command that writes it in a way nobody knows goes as a whole.
+        assert_eq!(taken(of(Spelling::Plain), b"ls\nxyz\n", (3, 6), Some(b"q")), b"ls\nREDACTED-BY-LAPWING\n");
+    }
+
+    #[test]
+    fn lengths_stay_where_they_are_written_down() {
+        assert_eq!(taken(Shape::Fixed, b"\xa6s3cr3t!", (1, 7), None), b"\xa6xxxxxx!");
+        let secret = "s".repeat(24);
+        let got = taken(Shape::Fixed, secret.as_bytes(), (0, 24), None);
+        assert_eq!(got, b"REDACTED-BY-LAPWING-----");
+    }
+
+    #[test]
+    fn shapes_are_told_by_reader_name_and_beginning() {
+        assert_eq!(Shape::of(None, "~/a.jsonl", b""), Shape::Json);
+        assert_eq!(Shape::of(None, "~/a", b"\n {\"a\":1}"), Shape::Json);
+        assert_eq!(Shape::of(None, "~/a.md", b"# x"), Shape::Text);
+        assert_eq!(Shape::of(None, "~/main.shada", b"\x01"), Shape::Fixed);
+        assert_eq!(Shape::of(Some("zsh_history"), "~/.zhistory", b"{"), Shape::History(Spelling::Zsh));
+        let octal = Shape::History(Spelling::Octal);
+        assert_eq!(Shape::of(Some("plain_history"), "~/.mysql_history", b"_HiStOrY_V2_\n"), octal);
+    }
+
+    #[test]
+    fn the_marker_is_told_from_what_only_holds_one() {
+        assert!(is_marker(MARKER.as_bytes()) && is_marker(b"\"REDACTED-BY-LAPWING\" "));
+        assert!(!is_marker(b"REDACTED-BY-LAPWING:0123456789") && !is_marker(b"s3cr3t"));
+    }
 }

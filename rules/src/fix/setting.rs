@@ -20,13 +20,14 @@ pub(crate) enum Change {
 }
 
 /// What is written before a line that becomes a comment, on a line of its own.
-const NOTE: &str = "lapwing took this out, to be looked at:";
+const NOTE: &str = "commented out by lapwing:";
 
 /// The change that a declared fix makes of a value; `None` when it makes none.
 pub(crate) fn wanted(fix: &SettingFix, value: &str) -> Option<Change> {
     let new = match fix {
         SettingFix::Unset(_) => return Some(Change::Unset),
         SettingFix::Comment(_) => return Some(Change::Comment),
+        SettingFix::Move(_) => return None,
         SettingFix::Set(new) => new.clone(),
         SettingFix::Drop(pattern) => pattern.without(value).trim().to_owned(),
         SettingFix::Rewrite(pattern, with) => pattern.rewritten(value, with),
@@ -43,7 +44,8 @@ pub(crate) fn change(name: &str, bytes: &[u8], read: &Read, index: usize, change
     let reader = reader(name)?;
     let entry = read.entries.get(index)?;
     let spans = [entry.span, entry.whole];
-    if entry.whole.0 >= entry.whole.1 || spans.iter().any(|s| s.0 > s.1 || s.1 > bytes.len()) {
+    let unsaid = entry.whole.0 >= entry.whole.1 && !matches!(change, Change::Value(_));
+    if unsaid || spans.iter().any(|s| s.0 > s.1 || s.1 > bytes.len()) {
         return None;
     }
     let edits = match change {
@@ -249,7 +251,7 @@ fn comment(name: &str, bytes: &[u8], entry: &Entry) -> Option<Vec<Edit>> {
     if !alone(bytes, entry.whole) || (name == "shell_rc" && wanted_by_shell(bytes, from, to)) {
         return None;
     }
-    let end = if bytes[from..to].contains(&b'\r') { "\r\n" } else { "\n" };
+    let end = if memchr::memmem::find(bytes, b"\r\n").is_some() { "\r\n" } else { "\n" };
     let insert = |at: usize, text: String| Edit { start: at, end: at, with: text.into_bytes(), secret: false };
     let mut edits = vec![insert(from, format!("# {NOTE}{end}# "))];
     let more = memchr::memchr_iter(b'\n', &bytes[from..to]).map(|n| from + n + 1).filter(|at| *at < to);
@@ -273,7 +275,7 @@ fn value(name: &str, bytes: &[u8], entry: &Entry, new: &str) -> Option<Edit> {
         entry.span.0
     };
     let with = match name {
-        "gitconfig" => gitconfig(new),
+        "gitconfig" if entry.span.1 <= entry.whole.1 => gitconfig(new),
         _ => return None,
     };
     Some(Edit { start, end: entry.whole.1, with: with.into_bytes(), secret: false })

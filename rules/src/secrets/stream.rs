@@ -3,6 +3,7 @@
 use crate::cx::Cx;
 use crate::finding::{Finding, Location, Problem};
 use crate::fingerprint::Subject;
+use crate::fix::redact;
 use crate::rule::{Kind, Page};
 use crate::secret::{identity, mask};
 use crate::secrets::companion;
@@ -167,7 +168,7 @@ impl<'a> Stream<'a> {
         self.dense = self.dense.or(dense).or(dense_foreign);
         let mut extra = more(bytes);
         extra.extend(foreign);
-        extra.retain(|hit| !off(&hit.page));
+        extra.retain(|hit| !off(&hit.page) && !redact::is_marker(hit.secret(bytes)));
         if !extra.is_empty() {
             hits.extend(extra);
             hits = crate::secrets::matcher::settle(hits);

@@ -1,6 +1,7 @@
 //! The kinds of steps, one a file. Each is first prepared, which changes nothing that anybody sees; then written into
 //! the receipt; then committed; and in the end either settled or taken back.
 
+pub(crate) mod cells;
 pub(crate) mod create;
 pub(crate) mod mode;
 pub(crate) mod remove;
@@ -10,6 +11,7 @@ use super::busy::Running;
 use super::receipt::Change;
 use super::refused::Refused;
 use lapwing_agent::home::Home;
+use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::place::Place;
 use rustix::fs::Stat;
 use std::collections::HashMap;
@@ -31,8 +33,10 @@ pub(crate) trait Pending {
 pub(crate) trait Rules {
     /// The place that a path is.
     fn place(&self, shown: &str) -> Option<&Place>;
-    /// Whether a file with this content would still have one of the findings that the change is for.
-    fn still(&self, shown: &str, content: Content<'_>, stat: &Stat) -> bool;
+    /// What would be found in a file with this content.
+    fn judge(&self, shown: &str, content: Content<'_>, stat: &Stat) -> Result<Vec<FindingId>, String>;
+    /// Which of these findings are still where they were.
+    fn holds(&self, wanted: &[(FindingId, Vec<String>)]) -> Vec<FindingId>;
     /// Whether a stretch of text holds something secret.
     fn secret(&self, shown: &str, bytes: &[u8]) -> bool;
 }

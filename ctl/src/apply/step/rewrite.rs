@@ -14,6 +14,7 @@ use crate::apply::refused::Refused;
 use crate::apply::splice::copy;
 use crate::apply::spot::Spot;
 use lapwing_rules::engine::READABLE;
+use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::fix::plan::Edit;
 use rustix::fs::{self as sys, OFlags, Stat};
 use sha2::{Digest, Sha256};
@@ -56,12 +57,14 @@ enum Stage {
     Over,
 }
 
-/// Prepares the edits of a file. `guard` is the digest of what they are for.
+/// Prepares the edits of a file. `guard` is the digest of what they are for, `mends` the findings that must not be in the
+/// result.
 pub(crate) fn prepare(
     bench: &Bench<'_>,
     shown: &str,
     guard: [u8; 32],
     edits: &[Edit],
+    mends: &[FindingId],
 ) -> Result<Rewrite, Refused> {
     let spot = Spot::find(bench.home, shown)?;
     let (old, stat) = spot.open()?;
@@ -76,7 +79,9 @@ pub(crate) fn prepare(
     let mut fresh = Fresh::beside(&spot, bench.receipt)?;
     let after = write(&old, edits, &guard, &mut fresh.file)?;
     dress(&old, &fresh.file, &stat)?;
-    still(bench, shown, &mut fresh.file, after.length, &stat)?;
+    if !mends.is_empty() {
+        still(bench, shown, &mut fresh.file, after.length, &stat, mends)?;
+    }
     let inverse = inverse(&old, &fresh.file, edits, |bytes| bench.rules.secret(shown, bytes))?;
     fresh.sync()?;
     let taken = u64::try_from(stat.st_size).unwrap_or_default();
@@ -116,18 +121,26 @@ fn write(old: &File, edits: &[Edit], guard: &[u8; 32], to: &mut File) -> Result<
 }
 
 /// The rules judge the new content before it is in place.
-fn still(bench: &Bench<'_>, shown: &str, file: &mut File, length: u64, stat: &Stat) -> Result<(), Refused> {
+fn still(
+    bench: &Bench<'_>,
+    shown: &str,
+    file: &mut File,
+    length: u64,
+    stat: &Stat,
+    mends: &[FindingId],
+) -> Result<(), Refused> {
     let fail = |e: std::io::Error| Refused::from_io("read the new file", &e);
     file.seek(SeekFrom::Start(0)).map_err(fail)?;
     let found = if length > READABLE as u64 {
-        bench.rules.still(shown, Content::Stream(file), stat)
+        bench.rules.judge(shown, Content::Stream(file), stat)
     } else {
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
         file.read_to_end(&mut bytes).map_err(fail)?;
-        bench.rules.still(shown, Content::Bytes(&bytes), stat)
+        bench.rules.judge(shown, Content::Bytes(&bytes), stat)
     };
+    let found = found.map_err(|why| Refused::System("examine the new file", why))?;
     file.seek(SeekFrom::End(0)).map_err(fail)?;
-    if found { Err(Refused::StillThere) } else { Ok(()) }
+    if found.iter().any(|id| mends.contains(id)) { Err(Refused::StillThere) } else { Ok(()) }
 }
 
 struct Hashed<'a> {
