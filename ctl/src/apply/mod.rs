@@ -9,9 +9,13 @@
 pub(crate) mod busy;
 pub(crate) mod dress;
 pub(crate) mod fresh;
+pub(crate) mod guide;
 pub(crate) mod inverse;
 pub(crate) mod job;
+pub(crate) mod keep;
 pub(crate) mod lock;
+pub(crate) mod programs;
+pub(crate) mod quarantine;
 pub(crate) mod receipt;
 pub(crate) mod refused;
 pub(crate) mod repair;
@@ -20,3 +24,4 @@ pub(crate) mod spot;
 pub(crate) mod step;
 pub(crate) mod turn;
 pub(crate) mod undo;
+pub(crate) mod unit;
