@@ -154,6 +154,17 @@ pub(crate) enum Command {
         /// Its id, or the beginning of it
         id: String,
     },
+    /// Say that a credential was replaced: its checklist in `show` is done
+    Rotated {
+        /// Its id, or the beginning of it
+        id: String,
+        /// It was not, after all
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Look up what was moved into your keyring
+    #[command(subcommand)]
+    Secret(Secret),
     /// How the agent is, and what is open
     Status,
     /// Print findings as they open and resolve, until Ctrl-C
@@ -278,6 +289,30 @@ pub(crate) enum Life {
     Resolved,
     /// Whatever its state
     All,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Secret {
+    /// Print a secret, for `"$(lapwing secret get NAME)"`
+    Get {
+        /// Its name
+        name: String,
+        /// On a terminal too, where whoever looks over your shoulder sees it
+        #[arg(long)]
+        show: bool,
+    },
+    /// Put a secret into the keyring, from standard input
+    Set {
+        /// Its name; what it was before is replaced
+        name: String,
+    },
+    /// List their names
+    List,
+    /// Remove a secret from the keyring
+    Remove {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]

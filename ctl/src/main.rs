@@ -11,6 +11,7 @@ mod exit;
 mod mend;
 mod progress;
 mod render;
+mod vault;
 
 use clap::Parser;
 use std::process::ExitCode;

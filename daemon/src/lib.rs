@@ -16,6 +16,7 @@ mod eyes;
 pub mod fuzzing;
 pub mod history;
 pub mod home;
+pub mod indicators;
 mod key;
 mod ledger;
 mod log;

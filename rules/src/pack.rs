@@ -260,9 +260,26 @@ impl Packs {
     /// The packs that come with Lapwing.
     #[must_use]
     pub fn builtin() -> Packs {
+        Packs::builtin_under(&[])
+    }
+
+    /// The packs that come with Lapwing, under indicators of the machine's administrator (name and text): a file of the same
+    /// name replaces a built-in one, and so does an indicator of the same id.
+    #[must_use]
+    pub fn builtin_under(own: &[(String, String)]) -> Packs {
         let mut packs = Packs::default();
-        for (_, name, text) in PACKS {
+        own.iter().for_each(|(name, text)| packs.read(name, text));
+        let known: BTreeSet<String> = packs.indicators.iter().map(|(page, _)| page.id.clone()).collect();
+        let file = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+        for (folder, name, text) in PACKS {
+            if *folder == "indicators" && own.iter().any(|(path, _)| file(path) == file(name)) {
+                continue;
+            }
+            let before = packs.indicators.len();
             packs.read(name, text);
+            let mut fresh = packs.indicators.split_off(before);
+            fresh.retain(|(page, _)| !known.contains(&page.id));
+            packs.indicators.extend(fresh);
         }
         // Once for all: after each of hundreds of files it would take longer than to read them.
         packs.drop_twins("built-in packs");
@@ -618,6 +635,27 @@ pattern = 'acme_[0-9a-z]{20}'
             assert!(told.len() == 1 && told[0].starts_with(start), "{fix}: {told:?}");
             assert!(told[0].contains("field `fix`") && told[0].contains(why), "{fix}: {told:?}");
         }
+    }
+
+    #[test]
+    fn the_machines_indicators_replace_those_built_in() {
+        let ids = |own: &[(String, String)]| {
+            let packs = Packs::builtin_under(own);
+            assert!(packs.errors.is_empty(), "{:?}", packs.errors);
+            packs.indicators.iter().map(|(page, _)| (page.id.clone(), page.title.clone())).collect::<Vec<_>>()
+        };
+        let builtin = ids(&[]);
+        let mine = |id: &str| {
+            format!("[[indicator]]\nid = \"{id}\"\ntitle = \"Mine\"\nwhy = \"w\"\ncampaign = \"c\"\npaths = [\"~/x\"]\n")
+        };
+        // Another file adds, and its ids win.
+        let added = ids(&[("/etc/x/acme.toml".to_owned(), mine("ioc.acme") + &mine(&builtin[0].0))]);
+        assert_eq!(added.len(), builtin.len() + 1);
+        assert_eq!(added.iter().filter(|(id, _)| *id == builtin[0].0).count(), 1);
+        assert!(added.contains(&(builtin[0].0.clone(), "Mine".to_owned())));
+        // The same file replaces all, an empty one takes all away.
+        assert_eq!(ids(&[("/etc/x/worms.toml".to_owned(), mine("ioc.acme"))]).len(), 1);
+        assert!(ids(&[("/etc/x/worms.toml".to_owned(), String::new())]).is_empty());
     }
 
     #[test]

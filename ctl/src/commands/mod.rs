@@ -16,9 +16,11 @@ mod receipts;
 mod reload;
 mod rescan;
 mod resume;
+mod rotated;
 mod rules_check;
 mod rules_list;
 mod scan;
+mod secret;
 mod show;
 mod status;
 mod undo;
@@ -83,6 +85,8 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
         Command::Explain { rule } => explain::run(session, &rule),
         Command::Ignore { id, reason, until } => ignore::run(session, &id, &reason, until),
         Command::Unignore { id } => unignore::run(session, &id),
+        Command::Rotated { id, undo } => rotated::run(session, &id, undo),
+        Command::Secret(command) => secret::run(session, &command),
         Command::Status => status::run(session),
         Command::Watch => watch::run(session),
         Command::History { limit, since } => history::run(session, limit, since),

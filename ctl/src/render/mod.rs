@@ -11,6 +11,7 @@ pub(crate) mod junit;
 pub(crate) mod live;
 pub(crate) mod out;
 pub(crate) mod page;
+pub(crate) mod rotation;
 #[cfg(test)]
 pub(crate) mod sample;
 pub(crate) mod sarif;

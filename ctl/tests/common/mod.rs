@@ -4,6 +4,7 @@
 
 pub(crate) mod messy;
 pub(crate) mod planted;
+pub(crate) mod session;
 pub(crate) mod shell;
 
 use data_encoding::BASE64URL_NOPAD;

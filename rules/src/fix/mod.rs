@@ -18,11 +18,8 @@ pub(crate) mod moves;
 pub mod plan;
 pub mod planner;
 pub mod redact;
-<<<<<<< HEAD
-pub mod refuse;
-=======
 pub mod redactions;
->>>>>>> h-fixrules
+pub mod refuse;
 mod section;
 pub(crate) mod setting;
 

@@ -52,6 +52,27 @@ fn takes_credential(plan: &Plan) -> bool {
     plan.credential || plan.steps.iter().any(super::plan::Step::secret)
 }
 
+/// A finding that has come back so often after it was mended is put there by something.
+pub const OFTEN: u32 = 3;
+
+/// Whether to mend a finding once more: not when something puts it back each time, which is then what to look for.
+#[must_use]
+pub fn cool_off(returns: u32) -> Option<Refusal> {
+    if returns < OFTEN {
+        return None;
+    }
+    Some(Refusal {
+        why: format!(
+            "something puts this back: it was mended and has come back {returns} times, so to mend it again changes nothing"
+        ),
+        first: vec![
+            "find out what writes it: a tool's own settings, a synchronised folder, a script that runs at login, or malware".to_owned(),
+            "`lapwing history` says when it came back each time".to_owned(),
+            "stop that, then mend it once more by hand".to_owned(),
+        ],
+    })
+}
+
 /// What to do, in order.
 #[must_use]
 pub fn order(open: &[Open]) -> Vec<String> {
@@ -111,6 +132,12 @@ mod tests {
             let place = |what: &str| refusal.first.iter().position(|l| l.contains(what)).unwrap();
             assert!(place("fix F-1") < place("fix F-2") && place("fix F-2") < place("rotate"));
         }
+    }
+
+    #[test]
+    fn what_comes_back_three_times_is_not_mended_in_a_loop() {
+        assert!(cool_off(2).is_none());
+        assert!(cool_off(OFTEN).unwrap().why.contains("something puts this back"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::rule::Page;
 use regex::bytes::Regex;
 use std::sync::Arc;
 
-pub(crate) use programs::runs;
+pub use programs::runs;
 pub use spec::{Content, Example, IndicatorSpec};
 use spread::spread;
 

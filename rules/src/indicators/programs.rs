@@ -8,7 +8,8 @@ const SUBCOMMANDS: &[&str] = &["run", "exec"];
 
 /// Whether a command line runs this program: the program itself, or the script that an interpreter is given. Somebody who
 /// looks at the file in an editor does not run it.
-pub(crate) fn runs(argv: &[String], program: &str) -> bool {
+#[must_use]
+pub fn runs(argv: &[String], program: &str) -> bool {
     let mut words = argv.iter().map(String::as_str);
     let Some(mut word) = words.next() else { return false };
     // As often as interpreters start one another: `env python3 -u x.py`.
