@@ -12,11 +12,8 @@ use crate::machine::sqlite;
 use crate::memory::Memory;
 use crate::progress::Watch;
 use crate::record::Reason;
-<<<<<<< HEAD
 use crate::setup;
-=======
 use crate::sweep::database::{dress, inside};
->>>>>>> h-fixrules
 use crate::sweep::{self, Scope};
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{Engine, READABLE};
@@ -100,24 +97,13 @@ impl Workshop {
     pub fn new(home: &Home, config: &Config) -> Workshop {
         let trouble = Trouble::default();
         let (state, shared) = (home.state().to_owned(), Arc::clone(&trouble));
-<<<<<<< HEAD
-        Workshop {
-            home: home.clone(),
-            engine: examine::engine(config).0,
-            ids: Fingerprinter::new(move || key::fetch(&state, &shared, true)),
-            config: config.clone(),
-            machine: Machine::new(home),
-            trouble,
-        }
-=======
-        let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared, true));
         Workshop::with(home, config, ids, trouble)
     }
 
     fn with(home: &Home, config: &Config, ids: Fingerprinter, trouble: Trouble) -> Workshop {
         let (engine, machine) = (examine::engine(config).0, Machine::new(home));
         Workshop { home: home.clone(), engine, ids, config: config.clone(), machine, trouble }
->>>>>>> h-fixrules
     }
 
     /// The rules.

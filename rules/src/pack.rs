@@ -613,27 +613,6 @@ pattern = 'acme_[0-9a-z]{20}'
     }
 
     #[test]
-    fn the_machines_indicators_replace_those_built_in() {
-        let ids = |own: &[(String, String)]| {
-            let packs = Packs::builtin_under(own);
-            assert!(packs.errors.is_empty(), "{:?}", packs.errors);
-            packs.indicators.iter().map(|(page, _)| (page.id.clone(), page.title.clone())).collect::<Vec<_>>()
-        };
-        let builtin = ids(&[]);
-        let mine = |id: &str| {
-            format!("[[indicator]]\nid = \"{id}\"\ntitle = \"Mine\"\nwhy = \"w\"\ncampaign = \"c\"\npaths = [\"~/x\"]\n")
-        };
-        // Another file adds, and its ids win.
-        let added = ids(&[("/etc/x/acme.toml".to_owned(), mine("ioc.acme") + &mine(&builtin[0].0))]);
-        assert_eq!(added.len(), builtin.len() + 1);
-        assert_eq!(added.iter().filter(|(id, _)| *id == builtin[0].0).count(), 1);
-        assert!(added.contains(&(builtin[0].0.clone(), "Mine".to_owned())));
-        // The same file replaces all, an empty one takes all away.
-        assert_eq!(ids(&[("/etc/x/worms.toml".to_owned(), mine("ioc.acme"))]).len(), 1);
-        assert!(ids(&[("/etc/x/worms.toml".to_owned(), String::new())]).is_empty());
-    }
-
-    #[test]
     fn errors_of_a_fix_say_so() {
         let rule = |fix: &str| {
             let text = format!(
@@ -656,6 +635,27 @@ pattern = 'acme_[0-9a-z]{20}'
             assert!(told.len() == 1 && told[0].starts_with(start), "{fix}: {told:?}");
             assert!(told[0].contains("field `fix`") && told[0].contains(why), "{fix}: {told:?}");
         }
+    }
+
+    #[test]
+    fn the_machines_indicators_replace_those_built_in() {
+        let ids = |own: &[(String, String)]| {
+            let packs = Packs::builtin_under(own);
+            assert!(packs.errors.is_empty(), "{:?}", packs.errors);
+            packs.indicators.iter().map(|(page, _)| (page.id.clone(), page.title.clone())).collect::<Vec<_>>()
+        };
+        let builtin = ids(&[]);
+        let mine = |id: &str| {
+            format!("[[indicator]]\nid = \"{id}\"\ntitle = \"Mine\"\nwhy = \"w\"\ncampaign = \"c\"\npaths = [\"~/x\"]\n")
+        };
+        // Another file adds, and its ids win.
+        let added = ids(&[("/etc/x/acme.toml".to_owned(), mine("ioc.acme") + &mine(&builtin[0].0))]);
+        assert_eq!(added.len(), builtin.len() + 1);
+        assert_eq!(added.iter().filter(|(id, _)| *id == builtin[0].0).count(), 1);
+        assert!(added.contains(&(builtin[0].0.clone(), "Mine".to_owned())));
+        // The same file replaces all, an empty one takes all away.
+        assert_eq!(ids(&[("/etc/x/worms.toml".to_owned(), mine("ioc.acme"))]).len(), 1);
+        assert!(ids(&[("/etc/x/worms.toml".to_owned(), String::new())]).is_empty());
     }
 
     #[test]

@@ -2,12 +2,8 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod archive;
-<<<<<<< HEAD
 mod changed;
-mod database;
-=======
 pub(crate) mod database;
->>>>>>> h-fixrules
 mod file;
 pub(crate) mod git;
 mod input;
