@@ -25,4 +25,3 @@ pub(crate) mod step;
 pub(crate) mod turn;
 pub(crate) mod unit;
 pub(crate) mod undo;
-pub(crate) mod unit;
