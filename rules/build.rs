@@ -1,6 +1,6 @@
 //! Derives the lists that would otherwise be kept by hand: every pack under `packs/`, every check under
-//! `src/checks/`, every reader under `src/settings/readers/` and every checksum under `src/secrets/checksum/`
-//! is found by its file name, so that adding one touches one file.
+//! `src/checks/`, every reader under `src/settings/readers/`, every move under `src/fix/moves/` and every checksum
+//! under `src/secrets/checksum/` is found by its file name, so that adding one touches one file.
 
 #![expect(
     clippy::use_debug,
@@ -17,6 +17,7 @@ fn main() {
     write(&out.join("packs.rs"), &packs(&root, &out));
     write(&out.join("checks.rs"), &modules(&root.join("src/checks"), "Check", "CHECK"));
     write(&out.join("readers.rs"), &modules(&root.join("src/settings/readers"), "Reader", "READER"));
+    write(&out.join("moves.rs"), &modules(&root.join("src/fix/moves"), "Mover", "MOVER"));
     write(&out.join("checksums.rs"), &modules(&root.join("src/secrets/checksum"), "Checksum", "CHECKSUM"));
 }
 
@@ -24,7 +25,7 @@ fn main() {
 /// reads them there, and a third of the text need not be read at each start. Tests and fuzz targets have them.
 fn packs(root: &Path, out: &Path) -> String {
     let (mut whole, mut shipped) = (String::new(), String::new());
-    for folder in ["places", "secrets", "settings"] {
+    for folder in ["indicators", "places", "secrets", "settings"] {
         for file in files(&root.join("packs").join(folder), "toml") {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let bare = out.join(format!("{folder}-{name}"));
@@ -56,6 +57,7 @@ fn without_examples(text: &str) -> String {
 fn drop_examples(table: &mut toml::Table) {
     table.remove("examples");
     table.remove("counter_examples");
+    table.remove("fixed");
     for (_, rules) in table {
         let rules = rules.as_array_mut().into_iter().flatten();
         rules.filter_map(toml::Value::as_table_mut).for_each(drop_examples);

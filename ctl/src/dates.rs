@@ -76,6 +76,25 @@ pub(crate) fn day(seconds: i64) -> String {
     day_in(seconds, TimeZone::system())
 }
 
+/// A moment as the beginning of a name that sorts by time: `20261129-001500`.
+pub(crate) fn stamp(seconds: i64) -> String {
+    let moment = Timestamp::from_second(seconds).map(|m| m.to_zoned(TimeZone::UTC));
+    moment.map_or_else(|_| "0".to_owned(), |m| m.strftime("%Y%m%d-%H%M%S").to_string())
+}
+
+/// Now, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    Timestamp::now().as_second()
+}
+
+/// The local date and time of a moment, to the minute.
+pub(crate) fn minute(seconds: i64) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(moment) => moment.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => "an unknown day".to_owned(),
+    }
+}
+
 fn day_in(seconds: i64, zone: TimeZone) -> String {
     match Timestamp::from_second(seconds) {
         Ok(moment) => moment.to_zoned(zone).date().to_string(),

@@ -7,6 +7,7 @@ use crate::sweep::processes::{PROCESSES, SERVICES};
 use lapwing_rules::engine::Engine;
 use lapwing_rules::finding::lapsed;
 use lapwing_rules::fingerprint::FindingId;
+use lapwing_rules::fix::refuse::OFTEN;
 use lapwing_rules::ignore::{self, IgnoreFile};
 use lapwing_rules::place::Places;
 use lapwing_rules::rule::{Kind, Page, Safety, Severity};
@@ -79,7 +80,7 @@ impl<'a> Frame<'a> {
             grade: best.grade,
             title: page.map_or_else(|| best.rule.clone(), |p| p.title.clone()),
             preview: best.preview.clone(),
-            note: self.note(told, best, &group),
+            note: self.note(told, best, &group, life),
             sightings,
             fix: fix(page.map(Arc::as_ref), best),
             state: life.map_or(State::Open, |l| self.state(l)),
@@ -88,7 +89,13 @@ impl<'a> Frame<'a> {
     }
 
     /// What a proof said, and what follows from all the places together.
-    fn note(&self, told: Option<String>, best: &Seen, group: &[&Seen]) -> Option<String> {
+    fn note(
+        &self,
+        told: Option<String>,
+        best: &Seen,
+        group: &[&Seen],
+        life: Option<&Life>,
+    ) -> Option<String> {
         let committed = |s: &&&Seen| s.inside.as_ref().is_some_and(|i| i.starts_with("commit "));
         let mut notes: Vec<String> = told.into_iter().collect();
         if best.kind == Kind::Secret && group.iter().any(|s| committed(&s)) {
@@ -100,6 +107,9 @@ impl<'a> Frame<'a> {
         // Where it belongs it is only there; what stands elsewhere too has got out, and is worth something.
         if let Some(used) = used.filter(|_| group.iter().any(|s| !self.credential(s))) {
             notes.push(format!("still in use here: {}", used.path));
+        }
+        if let Some(times) = life.map(|l| l.returns).filter(|times| *times >= OFTEN) {
+            notes.push(format!("something puts this back: mended, it has come back {times} times"));
         }
         (!notes.is_empty()).then(|| notes.join("; "))
     }
@@ -314,8 +324,21 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_back_again_and_again_says_so() {
+        let note = |returns| {
+            let life = Life { first_seen: 1, returns, ..Life::default() };
+            let lives = HashMap::from([(FindingId([1; 16]), life)]);
+            frame(&lives).records(&[seen(1, Severity::High, Grade::Proved, "~/a")]).remove(0).note
+        };
+        assert_eq!(note(OFTEN - 1), None);
+        let want = format!("something puts this back: mended, it has come back {OFTEN} times");
+        assert_eq!(note(OFTEN), Some(want));
+    }
+
+    #[test]
     fn ignores_end_with_their_day() {
-        let life = |until| Life { first_seen: 1, resolved: None, ignored: Some(("why".to_owned(), until)) };
+        let life =
+            |until| Life { first_seen: 1, ignored: Some(("why".to_owned(), until)), ..Life::default() };
         let lives = HashMap::new();
         assert_eq!(frame(&lives).state(&life(Some(999))), State::Open);
         assert!(matches!(frame(&lives).state(&life(Some(1001))), State::Ignored { .. }));

@@ -262,6 +262,66 @@ pub fn find(home: &Home, engine: &Engine, id: &str) -> Result<Record, Error> {
     }
 }
 
+/// Notes that findings (`F-…`) were mended, so that one which comes back again and again is told as what it is.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn mended(home: &Home, ids: &[String]) -> Result<(), Error> {
+    let write = || -> Result<(), LedgerError> {
+        let Some(mut ledger) = Ledger::existing(&home.ledger())? else { return Ok(()) };
+        let known = ledger.lives()?.into_keys();
+        let ours: Vec<_> = known.filter(|id| ids.contains(&id.short())).collect();
+        ledger.mended(&ours, text::now())
+    };
+    write().map_err(|e| ledger_error(home, &e))
+}
+
+/// How often a finding (`F-…`) has come back after it was mended.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn returns(home: &Home, id: &str) -> Result<u32, Error> {
+    let read = || -> Result<u32, LedgerError> {
+        let Some(ledger) = Ledger::existing(&home.ledger())? else { return Ok(0) };
+        Ok(ledger
+            .returns(0)?
+            .into_iter()
+            .find(|(known, _)| known.short() == id)
+            .map_or(0, |(_, times)| times))
+    };
+    read().map_err(|e| ledger_error(home, &e))
+}
+
+/// Notes that a credential was replaced (`true`), or takes that back. Returns its finding.
+///
+/// # Errors
+/// When there is no such finding, or the ledger cannot be written.
+pub fn rotate(home: &Home, engine: &Engine, id: &str, done: bool) -> Result<Record, Error> {
+    let record = find(home, engine, id)?;
+    let write = || -> Result<(), LedgerError> {
+        let (ledger, _) = Ledger::open(&home.ledger())?;
+        let full = ledger.lives()?.into_keys().find(|k| k.short() == record.id);
+        full.map_or(Ok(()), |k| ledger.rotate(&k, done.then(text::now)))
+    };
+    write().map_err(|e| ledger_error(home, &e))?;
+    Ok(record)
+}
+
+/// When the credential of a finding (`F-…`) was replaced, seconds since 1970.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn rotated(home: &Home, id: &str) -> Result<Option<i64>, Error> {
+    let read = || -> Result<Option<i64>, LedgerError> {
+        let Some(ledger) = Ledger::existing(&home.ledger())? else { return Ok(None) };
+        match ledger.lives()?.into_keys().find(|k| k.short() == id) {
+            Some(full) => ledger.rotated(&full),
+            None => Ok(None),
+        }
+    };
+    read().map_err(|e| ledger_error(home, &e))
+}
+
 /// Decides to live with a finding (`Some((reason, until))`, seconds since 1970), or takes that back. Returns it as it
 /// is now.
 ///

@@ -38,6 +38,13 @@ impl Home {
         }
     }
 
+    /// A home whose state is kept in a directory that is named: for tests of what changes files.
+    #[must_use]
+    pub fn at(root: &Path, state: &Path) -> Home {
+        let canonical = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+        Home { root: root.to_owned(), canonical, state: state.to_owned(), own: true }
+    }
+
     /// The directory.
     #[must_use]
     pub fn root(&self) -> &Path {

@@ -4,6 +4,7 @@ use crate::baseline;
 use crate::config::Config;
 use crate::document::{self, Frame};
 use crate::examine::Request;
+use crate::indicators;
 use crate::key::{self, Trouble};
 use crate::ledger::{Ledger, Life, Seen};
 use crate::machine::facts::Machine;
@@ -26,7 +27,14 @@ use std::time::Instant;
 /// Built-in rules and those of `config.scan.packs`, with what could not be used.
 #[must_use]
 pub fn engine(config: &Config) -> (Engine, Vec<PackError>) {
-    let mut packs = Packs::builtin();
+    let (machine, unread): (Vec<_>, Vec<_>) =
+        indicators::packs(Path::new(indicators::MACHINE)).into_iter().partition(|(_, text)| text.is_ok());
+    let named = |(path, text): (PathBuf, Result<String, String>)| {
+        (path.display().to_string(), text.unwrap_or_else(|why| why))
+    };
+    let mut packs = Packs::builtin_under(&machine.into_iter().map(named).collect::<Vec<_>>());
+    let unread = unread.into_iter().map(named);
+    packs.errors.extend(unread.map(|(file, why)| PackError { file, rule: None, why }));
     for (path, text) in own_packs(config) {
         match text {
             Ok(text) => packs.add(&path.display().to_string(), &text),
@@ -174,7 +182,8 @@ impl Setup {
 /// Changes with anything that may change a verdict about an unchanged file.
 pub(crate) fn version(config: &Config) -> String {
     let mut parts = toml::to_string(config).unwrap_or_default();
-    for (path, pack) in own_packs(config) {
+    for (path, pack) in own_packs(config).into_iter().chain(indicators::packs(Path::new(indicators::MACHINE)))
+    {
         parts.push_str(&path.display().to_string());
         parts.push_str(&pack.unwrap_or_else(|e| e));
     }

@@ -8,6 +8,8 @@ use divan::{Bencher, black_box};
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::Fingerprinter;
+use lapwing_rules::fix::edit::digest;
+use lapwing_rules::fix::redactions::Redactions;
 use lapwing_rules::policy::Policy;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::testing::{Home, fill};
@@ -122,6 +124,47 @@ fn much_base64(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn one_long_line(bencher: Bencher<'_, '_>) {
     throughput(bencher, &long_line());
+}
+
+/// What an assistant has written down, with a token in every few hundred lines.
+fn transcript() -> Vec<u8> {
+    let mut pieces = vec![
+        "{\"type\":\"user\",\"message\":{\"content\":\"please {{lower:6}} the {{lower:8}} in src/{{lower:7}}.rs and run {{lower:5}}\"},\"uuid\":\"{{uuid}}\"}\n",
+        "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"fn {{lower:7}}(&self) -> Option<usize> {\\n    self.{{lower:8}}.get({{lower:3}})?;\\n}\\n\"}]}}\n",
+        "{\"type\":\"tool\",\"output\":\"{{lower:8}}: ok\\n{{lower:6}}\\t{{digits:4}}\\t{{lower:12}}\\n\\\"{{lower:9}}\\\" took {{digits:3}} ms\"}\n",
+    ]
+    .repeat(100);
+    pieces.push("{\"type\":\"tool\",\"output\":\"GITLAB_TOKEN=glpat-{{alnum:20}}\\n\"}\n");
+    text(&pieces)
+}
+
+/// Plans the redaction of a file as the agent does: window by window, with the digest of its bytes and every edit kept.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn redact_a_transcript(bencher: Bencher<'_, '_>) {
+    let bytes = transcript();
+    let (ids, home, policy) =
+        (Fingerprinter::new(|| Zeroizing::new([7; 32])), Home::default(), Policy::default());
+    let cx = Cx { ids: &ids, facts: &home, policy: &policy };
+    let path = "~/.claude/projects/a/b.jsonl";
+    let place = ENGINE.places().classify(path);
+    let plan = |bytes: &[u8]| {
+        let mut found = Redactions::new(&ENGINE, path, place);
+        let windows = |each: &mut dyn FnMut(&[u8], bool)| {
+            let (mut start, mut end) = (0, 0);
+            while end < bytes.len() {
+                end = (end + WINDOW).min(bytes.len());
+                each(&bytes[start..end], end == bytes.len());
+                start = end - Stream::keep(end - start);
+            }
+        };
+        windows(&mut |window, last| found.window(window, last, &cx));
+        if found.again() {
+            windows(&mut |window, _| found.window_again(window));
+        }
+        found.plans(digest(bytes)).len()
+    };
+    plan(&bytes);
+    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| plan(black_box(&bytes)));
 }
 
 /// Packs to engine, without the automata and expressions that wait for a first use.

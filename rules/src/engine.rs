@@ -5,6 +5,7 @@ use crate::cx::Cx;
 use crate::facts::{Fact, Facts};
 use crate::finding::{Finding, Problem, Report};
 use crate::fingerprint::Subject;
+use crate::indicators::Indicators;
 use crate::pack::{PackError, Packs};
 use crate::place::{Place, Places, wild};
 use crate::redact;
@@ -28,8 +29,9 @@ use std::sync::Arc;
 pub struct Engine {
     pub(crate) secrets: SecretSet,
     notes: Vec<PackError>,
-    settings: Vec<SettingRule>,
-    checks: Vec<(Arc<Page>, &'static Check)>,
+    pub(crate) settings: Vec<SettingRule>,
+    pub(crate) checks: Vec<(Arc<Page>, &'static Check)>,
+    pub(crate) indicators: Indicators,
     places: Places,
 }
 
@@ -45,7 +47,11 @@ pub const READABLE: usize = 8 << 20;
 impl Engine {
     /// Compiles packs. Rules that cannot be used come back as errors; the others work.
     #[must_use]
-    pub fn new(packs: Packs) -> (Engine, Vec<PackError>) {
+    pub fn new(mut packs: Packs) -> (Engine, Vec<PackError>) {
+        let (indicators, unusable) = Indicators::new(packs.indicators);
+        let unusable = unusable.into_iter().map(|(rule, why)| (Some(rule), why));
+        let file = || "indicators".to_owned();
+        packs.errors.extend(unusable.map(|(rule, why)| PackError { file: file(), rule, why }));
         let secrets = packs.secrets.into_iter().map(|(page, spec)| SecretRule::new(page, spec)).collect();
         let settings = packs
             .settings
@@ -57,6 +63,7 @@ impl Engine {
             notes: packs.notes,
             settings,
             checks: checks::ALL.iter().map(|(_, check)| (Arc::new(check.page()), *check)).collect(),
+            indicators,
             places: Places::new(packs.places),
         };
         (engine, packs.errors)
@@ -94,8 +101,9 @@ impl Engine {
         let foreign = foreign.iter().filter(|r| !r.silent).map(|r| (Kind::Secret, Arc::clone(&r.page)));
         let settings = self.settings.iter().map(|r| (Kind::Setting, Arc::clone(&r.page)));
         let checks = self.checks.iter().map(|(page, _)| (Kind::Check, Arc::clone(page)));
+        let indicators = self.indicators.all.iter().map(|i| (Kind::Check, Arc::clone(&i.page)));
         let mut pages: Vec<_> =
-            secrets.chain(foreign).chain(at_places).chain(settings).chain(checks).collect();
+            secrets.chain(foreign).chain(at_places).chain(settings).chain(checks).chain(indicators).collect();
         pages.sort_by(|a, b| a.1.id.cmp(&b.1.id));
         // A secret that several places give away has one page.
         pages.dedup_by(|a, b| Arc::ptr_eq(&a.1, &b.1));
@@ -111,14 +119,13 @@ impl Engine {
     /// What a file includes is said in its name: found there, judged as the same place.
     fn follow(&self, target: &Target<'_>, cx: &Cx<'_>, met: &mut BTreeSet<String>) -> Report {
         let (mut report, entries) = self.one(target, cx);
-        let Some(name) = target.place.and_then(|p| p.reader.as_deref()) else { return report };
-        let included = entries.iter().flat_map(|e| include::targets(name, target.path, e));
-        for path in included.flat_map(|p| expand(p, cx.facts)) {
-            report.depends = true;
-            report.included.push(path.clone());
-            if met.len() >= INCLUDES || !met.insert(path.clone()) {
-                continue;
-            }
+        let name = target.place.and_then(|p| p.reader.as_deref());
+        let pulled = name
+            .into_iter()
+            .flat_map(|n| entries.iter().flat_map(move |e| include::targets(n, target.path, e)));
+        report.included = pulled.flat_map(|p| expand(p, cx.facts)).collect();
+        report.depends = name.is_some_and(|n| entries.iter().any(|e| include::pulls(n, target.path, e)));
+        for path in included(target, &entries, cx.facts, met) {
             match cx.facts.read(&path) {
                 Fact::Known(bytes) => {
                     let meta = cx.facts.stat(&path).known();
@@ -144,15 +151,29 @@ impl Engine {
             let place = target.place.map(|p| p.id.as_str());
             self.judge(name, place, target.path, &read.entries, cx, &mut report);
         }
-        for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
-            let found = match &check.run {
-                Run::File(run) => run(target, cx.facts),
-                Run::Entries(name, run) if format == Some(name) => run(target, &read.entries, cx.facts),
-                Run::Entries(..) | Run::Home(_) => continue,
-            };
+        for (page, _, found) in self.checked(target, &read.entries, cx) {
             self.report(page, found, target.path, cx, &mut report);
         }
         (report, read.entries)
+    }
+
+    /// What the checks of files say about one.
+    pub(crate) fn checked<'a>(
+        &'a self,
+        target: &'a Target<'_>,
+        entries: &'a [Entry],
+        cx: &'a Cx<'_>,
+    ) -> impl Iterator<Item = (&'a Arc<Page>, &'static Check, Vec<Found>)> {
+        let format = target.place.and_then(|p| p.reader.as_deref());
+        let on = self.checks.iter().filter(|(page, _)| !cx.switched_off(page));
+        on.filter_map(move |(page, check)| {
+            let found = match &check.run {
+                Run::File(run) => run(target, cx.facts),
+                Run::Entries(name, run) if format == Some(name) => run(target, entries, cx.facts),
+                Run::Entries(..) | Run::Home(_) => return None,
+            };
+            Some((page, *check, found))
+        })
     }
 
     /// Searches for secrets only, also for those that a place gives away: what is a copy of a file (a member of an archive)
@@ -185,6 +206,7 @@ impl Engine {
                 self.report(page, run(cx.facts), ENVIRONMENT, cx, &mut report);
             }
         }
+        self.compromised(cx, &mut report);
         report
     }
 
@@ -195,7 +217,7 @@ impl Engine {
         Stream::new(&self.secrets, Around { setting: setting_of(path, place), samples }, path)
     }
 
-    fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {
+    pub(crate) fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {
         let Some(reader) = reader(name) else { return Read::default() };
         if !reader.bounded && target.bytes.len() > SMALL {
             // A history is searched as it stands in any case; its reader only adds what is written differently there.
@@ -214,7 +236,7 @@ impl Engine {
     }
 
     /// Secrets that their key at this place gives away, and commands of a history whose text is not the file's bytes.
-    fn place_hits(&self, target: &Target<'_>, bytes: &[u8], entries: &[Entry]) -> Vec<Hit> {
+    pub(crate) fn place_hits(&self, target: &Target<'_>, bytes: &[u8], entries: &[Entry]) -> Vec<Hit> {
         let Some(place) = target.place else { return Vec::new() };
         let mut hits = Vec::new();
         for entry in entries {
@@ -260,27 +282,52 @@ impl Engine {
         cx: &Cx<'_>,
         report: &mut Report,
     ) {
-        let on = self.settings.iter().filter(|rule| rule.spec.reader == name && !cx.switched_off(&rule.page));
-        for rule in on {
-            for entry in entries.iter().filter(|entry| rule.fires(place, entry)) {
-                let value = if rule.spec.hide { "…".to_owned() } else { entry.value.clone() };
-                let found = Found {
-                    key: scoped(entry),
-                    setting: entry.key.clone(),
-                    preview: format!("{} = {value}", entry.key),
-                    at: checks::at(entry),
-                    ..Found::default()
-                };
-                report.findings.push(self.finding(&rule.page, Kind::Setting, found, path, cx));
-            }
+        for (rule, index) in self.risky(name, place, entries, cx) {
+            report.findings.push(self.setting(rule, &entries[index], path, cx));
         }
+    }
+
+    /// Which entries are risky, by index, and what says so.
+    pub(crate) fn risky<'a>(
+        &'a self,
+        name: &'a str,
+        place: Option<&'a str>,
+        entries: &'a [Entry],
+        cx: &'a Cx<'_>,
+    ) -> impl Iterator<Item = (&'a SettingRule, usize)> {
+        let on =
+            self.settings.iter().filter(move |rule| rule.spec.reader == name && !cx.switched_off(&rule.page));
+        on.flat_map(move |rule| {
+            let fires = entries.iter().enumerate().filter(move |(_, entry)| rule.fires(place, entry));
+            fires.map(move |(index, _)| (rule, index))
+        })
+    }
+
+    /// The finding that an entry is.
+    pub(crate) fn setting(&self, rule: &SettingRule, entry: &Entry, path: &str, cx: &Cx<'_>) -> Finding {
+        let value = if rule.spec.hide { "…".to_owned() } else { entry.value.clone() };
+        let found = Found {
+            key: scoped(entry),
+            setting: entry.key.clone(),
+            preview: format!("{} = {value}", entry.key),
+            at: checks::at(entry),
+            ..Found::default()
+        };
+        self.finding(&rule.page, Kind::Setting, found, path, cx)
     }
 
     fn report(&self, page: &Arc<Page>, found: Vec<Found>, path: &str, cx: &Cx<'_>, report: &mut Report) {
         report.findings.extend(found.into_iter().map(|f| self.finding(page, Kind::Check, f, path, cx)));
     }
 
-    fn finding(&self, page: &Arc<Page>, kind: Kind, found: Found, path: &str, cx: &Cx<'_>) -> Finding {
+    pub(crate) fn finding(
+        &self,
+        page: &Arc<Page>,
+        kind: Kind,
+        found: Found,
+        path: &str,
+        cx: &Cx<'_>,
+    ) -> Finding {
         let scope = found.path.as_deref().unwrap_or(path);
         let id = match &found.same {
             Some(bytes) => cx.ids.id(&Subject::Secret(&[page.id.as_bytes(), b"\0", bytes].concat())),
@@ -300,6 +347,27 @@ impl Engine {
             at: found.at,
         }
     }
+}
+
+impl Engine {
+    /// A file's text with every secret masked as in previews, and every value of which a rule says that it is never shown.
+    #[must_use]
+    pub fn hide(&self, target: &Target<'_>, cx: &Cx<'_>) -> Vec<u8> {
+        crate::fix::hide::hide(self, target, cx)
+    }
+}
+
+/// Files that a target includes, as far as they have not been met: at most a bounded number of all.
+pub(crate) fn included(
+    target: &Target<'_>,
+    entries: &[Entry],
+    facts: &dyn Facts,
+    met: &mut BTreeSet<String>,
+) -> Vec<String> {
+    let Some(name) = target.place.and_then(|p| p.reader.as_deref()) else { return Vec::new() };
+    let named = entries.iter().flat_map(|e| include::targets(name, target.path, e));
+    let paths = named.flat_map(|p| expand(p, facts));
+    paths.filter(|path| met.len() < INCLUDES && met.insert(path.clone())).collect()
 }
 
 /// Files that a path with `*` or `?` in its last segment stands for.

@@ -1,13 +1,16 @@
-//! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`, `[[place]]`), the built-in ones and a
+//! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`,
+//! `[[place]]`, `[[indicator]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
+use crate::fix::declared::{RECORDS, SecretFix, SettingFix};
 use crate::import::{Imported, gitleaks, kingfisher};
+use crate::indicators::IndicatorSpec;
 use crate::rule::{self, Grade, Page};
 use crate::secrets::foreign::ForeignRule;
 use crate::settings::part::Part;
 use crate::settings::predicate::Predicate;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::{Table, Value};
@@ -124,9 +127,15 @@ pub struct SettingSpec {
     /// Never show the value, not even masked.
     #[serde(default)]
     pub hide: bool,
+    /// What mends it.
+    #[serde(default, deserialize_with = "named_fix")]
+    pub fix: Option<SettingFix>,
     /// Files in which exactly this rule must fire.
     #[serde(default)]
     pub examples: Vec<String>,
+    /// What the fix makes of each of `examples`, in their order.
+    #[serde(default)]
+    pub fixed: Vec<String>,
     /// Files in which it must not.
     #[serde(default)]
     pub counter_examples: Vec<String>,
@@ -154,9 +163,15 @@ pub struct PlaceSpec {
     /// A history: lines that a person typed.
     #[serde(default)]
     pub history: bool,
+    /// It only records what was (a transcript, a log): no program needs a secret that stands in it. Histories do too.
+    #[serde(default)]
+    pub record: bool,
     /// Source code stands in it: an unquoted word behind `token =` is a variable, not a value.
     #[serde(default)]
     pub code: bool,
+    /// What mends a secret in any of its entries whose rule does not say.
+    #[serde(default)]
+    pub fix: Option<SecretFix>,
     /// Secrets that only this place gives away.
     #[serde(default)]
     pub secret: Vec<Table>,
@@ -191,6 +206,9 @@ pub struct PlaceSecretSpec {
     /// Ids of other places where the same holds.
     #[serde(default)]
     pub also: Vec<String>,
+    /// What mends it, and any other secret that stands in such an entry.
+    #[serde(default, deserialize_with = "named_fix")]
+    pub fix: Option<SecretFix>,
     /// Files in which it must be found.
     #[serde(default)]
     pub examples: Vec<String>,
@@ -203,6 +221,16 @@ fn one() -> usize {
     1
 }
 
+/// A fix, whose errors say that they are about it: an unknown variant names no field.
+fn named_fix<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let named = |e: D::Error| {
+        let why = e.to_string();
+        let why = why.trim();
+        if why.contains("field `fix`") { e } else { D::Error::custom(format!("field `fix`: {why}")) }
+    };
+    T::deserialize(from).map(Some).map_err(named)
+}
+
 /// Everything that a set of packs says, and what was wrong with them.
 #[derive(Default)]
 pub struct Packs {
@@ -212,6 +240,8 @@ pub struct Packs {
     pub settings: Vec<(Page, SettingSpec)>,
     /// Places, each with the secrets that it gives away.
     pub places: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>,
+    /// Indicators of compromise.
+    pub indicators: Vec<(Page, IndicatorSpec)>,
     /// Names of vendors whose tokens the secret rules know, small letters and digits only.
     pub vendors: Vec<String>,
     /// Rules that could not be used.
@@ -230,9 +260,26 @@ impl Packs {
     /// The packs that come with Lapwing.
     #[must_use]
     pub fn builtin() -> Packs {
+        Packs::builtin_under(&[])
+    }
+
+    /// The packs that come with Lapwing, under indicators of the machine's administrator (name and text): a file of the same
+    /// name replaces a built-in one, and so does an indicator of the same id.
+    #[must_use]
+    pub fn builtin_under(own: &[(String, String)]) -> Packs {
         let mut packs = Packs::default();
-        for (_, name, text) in PACKS {
+        own.iter().for_each(|(name, text)| packs.read(name, text));
+        let known: BTreeSet<String> = packs.indicators.iter().map(|(page, _)| page.id.clone()).collect();
+        let file = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+        for (folder, name, text) in PACKS {
+            if *folder == "indicators" && own.iter().any(|(path, _)| file(path) == file(name)) {
+                continue;
+            }
+            let before = packs.indicators.len();
             packs.read(name, text);
+            let mut fresh = packs.indicators.split_off(before);
+            fresh.retain(|(page, _)| !known.contains(&page.id));
+            packs.indicators.extend(fresh);
         }
         // Once for all: after each of hundreds of files it would take longer than to read them.
         packs.drop_twins("built-in packs");
@@ -267,13 +314,21 @@ impl Packs {
         let known = self.secrets.len();
         for table in shared.tables(&mut file, "secret", &mut self.errors) {
             let rule = shared.rule(table).and_then(|r: (Page, SecretSpec)| shared.sound(r));
+            let rule = rule.map(|(page, spec)| (page.mended(RECORDS), spec));
             keep(rule, &mut self.secrets, &mut self.errors);
         }
         if let (Some(Value::String(provider)), true) = (provider, self.secrets.len() > known) {
             self.vendors.extend(vendor_words(name, &provider));
         }
         for table in shared.tables(&mut file, "setting", &mut self.errors) {
-            keep(shared.rule(table), &mut self.settings, &mut self.errors);
+            let rule = shared.rule(table).and_then(|(page, spec): (Page, SettingSpec)| match &spec.fix {
+                Some(fix) => match fix.error() {
+                    Some(why) => Err(shared.error(Some(&page.id), format!("field `fix`: {why}"))),
+                    None => Ok((page.mended(fix.words()), spec)),
+                },
+                None => Ok((page, spec)),
+            });
+            keep(rule, &mut self.settings, &mut self.errors);
         }
         for table in shared.tables(&mut file, "place", &mut self.errors) {
             match shared.place(table) {
@@ -285,9 +340,13 @@ impl Packs {
                 Err(e) => self.errors.push(e),
             }
         }
+        for table in shared.tables(&mut file, "indicator", &mut self.errors) {
+            keep(shared.rule(with_order(table)), &mut self.indicators, &mut self.errors);
+        }
         for key in file.keys() {
             let why = format!(
-                "unknown key `{key}`; a pack has `provider`, `revoke`, `references`, `[[secret]]`, `[[setting]]`, `[[place]]`"
+                "unknown key `{key}`; a pack has `provider`, `revoke`, `references`, `[[secret]]`, `[[setting]]`, `[[place]]`, \
+                 `[[indicator]]`"
             );
             self.errors.push(PackError { file: name.to_owned(), rule: None, why });
         }
@@ -331,6 +390,7 @@ impl Packs {
     fn pages(&self) -> impl Iterator<Item = &Page> {
         let at_places = self.places.iter().flat_map(|(_, secrets)| secrets).map(|(page, _)| page);
         let own = self.secrets.iter().map(|(page, _)| page).chain(self.settings.iter().map(|(page, _)| page));
+        let own = own.chain(self.indicators.iter().map(|(page, _)| page));
         own.chain(at_places).chain(self.foreign.iter().map(|rule| rule.page.as_ref()))
     }
 
@@ -347,6 +407,7 @@ impl Packs {
         };
         self.secrets.retain(|(page, _)| first(page));
         self.settings.retain(|(page, _)| first(page));
+        self.indicators.retain(|(page, _)| first(page));
         for (_, secrets) in &mut self.places {
             secrets.retain(|(page, _)| first(page));
         }
@@ -355,6 +416,20 @@ impl Packs {
             self.errors.push(PackError { file: file.to_owned(), rule: Some(id), why });
         }
     }
+}
+
+/// What to do is the same for all indicators, and its order matters most: one that does not say otherwise gets it.
+const ORDER: &str = "Do not revoke, rotate or delete any credential yet: some worms wipe the home when a token that they stole \
+stops working. First disconnect the machine from the network if you can. Then stop and disable the unit, move its files \
+away without deleting them, and make sure that nothing of it runs any more. Only then rotate every credential that was on \
+this machine, from a machine that you trust.";
+
+/// Fills in what an indicator may leave out.
+fn with_order(mut table: Table) -> Table {
+    for (field, text) in [("advice", ORDER), ("severity", "critical"), ("safety", "review")] {
+        table.entry(field).or_insert_with(|| Value::String(text.to_owned()));
+    }
+    table
 }
 
 /// What identifiers call a vendor: the pack's file name and the provider, without separators. Words of three letters stand
@@ -465,7 +540,15 @@ impl Shared<'_> {
             u32::from_str_radix(mode, 8)
                 .map_err(|_| fail("field `mode`: write octal digits, for example \"600\"".to_owned()))?;
         }
-        let secrets = std::mem::take(&mut place.secret).into_iter().map(|t| self.rule(t)).collect();
+        let secret = |(page, spec): (Page, PlaceSecretSpec)| match &spec.fix {
+            Some(fix) => match fix.error() {
+                Some(why) => Err(self.error(Some(&page.id), format!("field `fix`: {why}"))),
+                None => Ok((page.mended(fix.words()), spec)),
+            },
+            None => Ok((page, spec)),
+        };
+        let secrets = std::mem::take(&mut place.secret);
+        let secrets = secrets.into_iter().map(|t| self.rule(t).and_then(secret)).collect();
         Ok((place, secrets))
     }
 }
@@ -527,6 +610,54 @@ pattern = 'acme_[0-9a-z]{20}'
             errors(&text),
             ["own.toml: rule `acme-token`: invalid type: string \"…\", expected a sequence"]
         );
+    }
+
+    #[test]
+    fn errors_of_a_fix_say_so() {
+        let rule = |fix: &str| {
+            let text = format!(
+                "[[setting]]\nid = \"acme.tls-off\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
+                 reader = \"ini\"\nkeys = [\"*.verify\"]\nrisky = [{{ bool = false }}]\nfix = {fix}\n"
+            );
+            errors(&text)
+        };
+        assert!(rule("{ unset = true }").is_empty());
+        for (fix, why) in [
+            ("{ unsett = true }", "unknown variant `unsett`"),
+            ("{ unset = false }", "write `true`, or leave it out"),
+            ("{ unset = true, set = \"x\" }", "exactly 1"),
+            ("{ drop = '(' }", "unclosed group"),
+            ("{ set = \"a b \" }", "without quotes"),
+            ("{ move = \"nowhere\" }", "there is no `nowhere`"),
+        ] {
+            let told = rule(fix);
+            let start = "own.toml: rule `acme.tls-off`: ";
+            assert!(told.len() == 1 && told[0].starts_with(start), "{fix}: {told:?}");
+            assert!(told[0].contains("field `fix`") && told[0].contains(why), "{fix}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn the_machines_indicators_replace_those_built_in() {
+        let ids = |own: &[(String, String)]| {
+            let packs = Packs::builtin_under(own);
+            assert!(packs.errors.is_empty(), "{:?}", packs.errors);
+            packs.indicators.iter().map(|(page, _)| (page.id.clone(), page.title.clone())).collect::<Vec<_>>()
+        };
+        let builtin = ids(&[]);
+        let mine = |id: &str| {
+            format!(
+                "[[indicator]]\nid = \"{id}\"\ntitle = \"Mine\"\nwhy = \"w\"\ncampaign = \"c\"\npaths = [\"~/x\"]\n"
+            )
+        };
+        // Another file adds, and its ids win.
+        let added = ids(&[("/etc/x/acme.toml".to_owned(), mine("ioc.acme") + &mine(&builtin[0].0))]);
+        assert_eq!(added.len(), builtin.len() + 1);
+        assert_eq!(added.iter().filter(|(id, _)| *id == builtin[0].0).count(), 1);
+        assert!(added.contains(&(builtin[0].0.clone(), "Mine".to_owned())));
+        // The same file replaces all, an empty one takes all away.
+        assert_eq!(ids(&[("/etc/x/worms.toml".to_owned(), mine("ioc.acme"))]).len(), 1);
+        assert!(ids(&[("/etc/x/worms.toml".to_owned(), String::new())]).is_empty());
     }
 
     #[test]

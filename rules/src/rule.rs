@@ -97,6 +97,9 @@ pub struct Page {
     /// Which profile switches it on.
     #[serde(default)]
     pub profile: Profile,
+    /// What `lapwing fix` does about it; nothing when only a person can do something. Derived from the rule's fix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
 }
 
 impl Severity {
@@ -157,6 +160,14 @@ impl Kind {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Kind> {
         [Kind::Secret, Kind::Setting, Kind::Check].into_iter().find(|k| k.word() == word)
+    }
+}
+
+impl Page {
+    /// With what `lapwing fix` does.
+    #[must_use]
+    pub(crate) fn mended(self, words: impl Into<String>) -> Page {
+        Page { fix: Some(words.into()), ..self }
     }
 }
 

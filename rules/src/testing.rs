@@ -7,10 +7,11 @@
 
 use crate::cx::Cx;
 use crate::engine::Engine;
-use crate::facts::{Fact, Facts, FileKind, Meta};
+use crate::facts::{Fact, Facts, FileKind, Meta, Program};
 use crate::finding::{Finding, Report};
 use crate::fingerprint::Fingerprinter;
-use crate::pack::{PackError, Packs};
+use crate::fix::declared::SettingFix;
+use crate::pack::{PackError, Packs, SettingSpec};
 use crate::place::Place;
 use crate::policy::Policy;
 use crate::rule::Profile;
@@ -21,17 +22,20 @@ use zeroize::Zeroizing;
 
 #[doc(hidden)]
 pub mod fuzzing;
-mod made;
+pub(crate) mod made;
+mod mending;
 
 pub use made::fill;
+pub use mending::{Looked, check_fix};
 
 /// A home written as text: files by path (`~/…` or absolute), their modes, variables.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Home {
     files: BTreeMap<String, (Vec<u8>, u32)>,
     env: BTreeMap<String, String>,
     versions: BTreeMap<String, String>,
     ages: BTreeMap<String, u64>,
+    running: Vec<Program>,
 }
 
 impl Home {
@@ -69,6 +73,14 @@ impl Home {
         self
     }
 
+    /// Runs a program: its words apart by one blank.
+    #[must_use]
+    pub fn running(mut self, line: &str) -> Home {
+        let id = 1000 + self.running.len() as u32;
+        self.running.push(Program { id, argv: line.split(' ').map(str::to_owned).collect() });
+        self
+    }
+
     /// Scans one of its files as the place that its path is.
     #[must_use]
     pub fn scan(&self, engine: &Engine, path: &str) -> Report {
@@ -76,6 +88,26 @@ impl Home {
         let meta =
             Some(Meta { mode, own: true, root: false, kind: FileKind::File, size: bytes.len() as u64 });
         scan(engine, &Target { path, place: engine.places().classify(path), bytes: &bytes, meta }, self)
+    }
+
+    /// Looks for indicators where a walk would meet its files.
+    #[must_use]
+    pub fn scan_paths(&self, engine: &Engine) -> Report {
+        let (ids, policy) = (ids(), strict());
+        let cx = Cx { ids: &ids, facts: self, policy: &policy };
+        let mut all = Report::default();
+        for report in self.files.keys().map(|path| engine.scan_path(path, &cx)) {
+            all.findings.extend(report.findings);
+            all.problems.extend(report.problems);
+        }
+        all
+    }
+
+    /// Plans for the machine as a whole.
+    #[must_use]
+    pub fn plans_home(&self, engine: &Engine) -> Vec<crate::fix::planner::Planned> {
+        let (ids, policy) = (ids(), strict());
+        engine.plans_home(&Cx { ids: &ids, facts: self, policy: &policy })
     }
 
     /// Runs the checks that look at the machine as a whole.
@@ -142,6 +174,10 @@ impl Facts for Home {
         self.versions.get(program).map_or(Fact::Absent, |v| Fact::Known(v.clone()))
     }
 
+    fn programs(&self) -> Fact<Vec<Program>> {
+        Fact::Known(self.running.clone())
+    }
+
     fn age_days(&self, path: &str) -> Fact<u64> {
         Fact::Known(self.ages.get(&self.absolute(path)).copied().unwrap_or_default())
     }
@@ -159,11 +195,11 @@ impl Facts for Home {
     }
 }
 
-fn ids() -> Fingerprinter {
+pub(crate) fn ids() -> Fingerprinter {
     Fingerprinter::new(|| Zeroizing::new([7; 32]))
 }
 
-fn strict() -> Policy {
+pub(crate) fn strict() -> Policy {
     Policy { profile: Profile::Strict, ..Policy::default() }
 }
 
@@ -172,6 +208,23 @@ fn strict() -> Policy {
 pub fn scan(engine: &Engine, target: &Target<'_>, facts: &dyn Facts) -> Report {
     let (ids, policy) = (ids(), strict());
     engine.scan(target, &Cx { ids: &ids, facts, policy: &policy })
+}
+
+/// Looks for indicators of compromise.
+#[must_use]
+pub fn indicators(engine: &Engine, facts: &dyn Facts) -> Report {
+    let (ids, policy) = (ids(), strict());
+    engine.scan_indicators(&Cx { ids: &ids, facts, policy: &policy })
+}
+
+/// Plans for one file of a home, with every rule on.
+#[must_use]
+pub fn plans(engine: &Engine, home: &Home, path: &str) -> Vec<crate::fix::planner::Planned> {
+    let (bytes, mode) = home.files.get(path).cloned().unwrap_or_default();
+    let meta = Some(Meta { mode, own: true, root: false, kind: FileKind::File, size: bytes.len() as u64 });
+    let target = Target { path, place: engine.places().classify(path), bytes: &bytes, meta };
+    let (ids, policy) = (ids(), strict());
+    engine.plans(&target, &Cx { ids: &ids, facts: home, policy: &policy })
 }
 
 /// One example that did not do what it should.
@@ -245,6 +298,7 @@ fn check_with(engine: &Engine, bare: &Engine, own: Packs) -> (usize, Vec<Failure
     test.secrets(&own);
     test.settings(&own);
     test.places(&own);
+    test.indicators(&own);
     (test.ran, test.failures, own.errors)
 }
 
@@ -325,7 +379,33 @@ impl<'a> Tester<'a> {
                 self.fail(&page.id, format!("field `risky`: {why}"));
             }
             let place = spec.places.first().cloned().or_else(|| self.place_of(&spec.reader));
+            self.fixes(&page.id, place.as_deref(), spec);
             self.examples(&page.id, place.as_deref(), &spec.examples, &spec.counter_examples);
+        }
+    }
+
+    /// What the fix makes of each example.
+    fn fixes(&mut self, rule: &str, place: Option<&str>, spec: &SettingSpec) {
+        if matches!(spec.fix, None | Some(SettingFix::Move(_))) {
+            return;
+        }
+        if spec.fixed.len() != spec.examples.len() {
+            return self.fail(rule, "field `fixed`: say what the fix makes of each of `examples`");
+        }
+        let place: Option<&Place> = place.and_then(|id| self.engine.places().by_id(id));
+        for (i, (example, want)) in spec.examples.iter().zip(&spec.fixed).enumerate() {
+            self.ran += 1;
+            let home = Home::default().file("~/example", &fill(example, rule));
+            match check_fix(self.engine, &home, Looked::File("~/example", place), rule) {
+                Ok(after) if after.bytes("~/example") == fill(want, rule).as_bytes() => {}
+                // Some are left to a person.
+                Err(why) if why == "no plan" && want == example => {}
+                Ok(after) => {
+                    let after = String::from_utf8_lossy(after.bytes("~/example")).into_owned();
+                    self.fail(rule, format!("example {}: the fix makes of it {after:?}", i + 1));
+                }
+                Err(why) => self.fail(rule, format!("example {}: {why}", i + 1)),
+            }
         }
     }
 
@@ -336,6 +416,28 @@ impl<'a> Tester<'a> {
             }
             for (page, spec) in secrets {
                 self.examples(&page.id, Some(&place.id), &spec.examples, &spec.counter_examples);
+            }
+        }
+    }
+
+    /// Homes: in each example the rule must fire, as a whole or where a walk meets its files.
+    fn indicators(&mut self, own: &Packs) {
+        for (page, spec) in &own.indicators {
+            if spec.examples.is_empty() {
+                self.fail(&page.id, "field `examples`: a rule without an example is untested");
+            }
+            let examples = spec.examples.iter().map(|e| (e, true));
+            for (number, (example, want)) in
+                examples.chain(spec.counter_examples.iter().map(|e| (e, false))).enumerate()
+            {
+                self.ran += 1;
+                let home = example.home(&page.id);
+                let reports = [home.scan_home(self.engine), home.scan_paths(self.engine)];
+                let found = reports.iter().flat_map(|r| &r.findings).any(|f| f.page.id == page.id);
+                let why = if want { "not found" } else { "found, but is a counter-example" };
+                if found != want {
+                    self.fail(&page.id, format!("home {}: {why}", number + 1));
+                }
             }
         }
     }

@@ -7,18 +7,23 @@ mod config_check;
 mod config_show;
 mod doctor;
 mod explain;
+mod fix;
 mod history;
 mod ignore;
 mod list;
 mod pause;
+mod receipts;
 mod reload;
 mod rescan;
 mod resume;
+mod rotated;
 mod rules_check;
 mod rules_list;
 mod scan;
+mod secret;
 mod show;
 mod status;
+mod undo;
 mod unignore;
 mod watch;
 
@@ -74,9 +79,14 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
         Command::Baseline(baseline) => baseline::run(session, &baseline),
         Command::List(filter) => list::run(session, &filter),
         Command::Show { id } => show::run(session, &id),
+        Command::Fix(args) => fix::run(session, &args),
+        Command::Undo { receipt } => undo::run(session, receipt.as_deref()),
+        Command::Receipts { receipt } => receipts::run(session, receipt.as_deref()),
         Command::Explain { rule } => explain::run(session, &rule),
         Command::Ignore { id, reason, until } => ignore::run(session, &id, &reason, until),
         Command::Unignore { id } => unignore::run(session, &id),
+        Command::Rotated { id, undo } => rotated::run(session, &id, undo),
+        Command::Secret(command) => secret::run(session, &command),
         Command::Status => status::run(session),
         Command::Watch => watch::run(session),
         Command::History { limit, since } => history::run(session, limit, since),

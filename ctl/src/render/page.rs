@@ -34,6 +34,10 @@ pub(crate) fn page(
             hang(out, "    ", "    ", care, width)?;
         }
     }
+    if let Some(fix) = &page.fix {
+        writeln!(out)?;
+        hang(out, "  ", "    ", &format!("`lapwing fix` {}.", clean(fix)), width)?;
+    }
     if let Some(revoke) = &page.revoke {
         writeln!(out, "\n  To revoke or replace it: {}", clean(revoke))?;
     }

@@ -18,6 +18,7 @@ pub(crate) fn page() -> Page {
         revoke: Some("https://github.com/settings/tokens".to_owned()),
         references: vec!["https://example.org/token-formats".to_owned()],
         profile: Profile::Default,
+        fix: None,
     }
 }
 

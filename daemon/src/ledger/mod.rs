@@ -1,6 +1,7 @@
 //! What is remembered between runs: findings, where they were seen, what people decided, and which files have not
 //! changed since. SQLite; never holds a secret. One writer at a time, any number of readers.
 
+mod care;
 mod events;
 mod news;
 mod schema;
@@ -38,6 +39,8 @@ pub(crate) struct Life {
     pub(crate) first_seen: i64,
     pub(crate) resolved: Option<i64>,
     pub(crate) ignored: Option<(String, Option<i64>)>,
+    /// How often it has come back after it was mended.
+    pub(crate) returns: u32,
 }
 
 /// What a stretch of a sweep has learnt, written at once: findings first, and with them the proof that their files
@@ -195,12 +198,18 @@ impl Ledger {
     /// The life of every finding ever seen.
     pub(crate) fn lives(&self) -> Result<HashMap<FindingId, Life>> {
         let mut query = self.db.prepare("SELECT id, first_seen, resolved, reason, until FROM finding")?;
+        let returns = self.returns(0)?;
         let rows = query.query_map([], |r| {
+            let id = id(r, 0)?;
             let reason: Option<String> = r.get(3)?;
             let until: Option<i64> = r.get(4)?;
-            let life =
-                Life { first_seen: r.get(1)?, resolved: r.get(2)?, ignored: reason.map(|why| (why, until)) };
-            Ok((id(r, 0)?, life))
+            let life = Life {
+                first_seen: r.get(1)?,
+                resolved: r.get(2)?,
+                ignored: reason.map(|why| (why, until)),
+                returns: returns.get(&id).copied().unwrap_or_default(),
+            };
+            Ok((id, life))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }

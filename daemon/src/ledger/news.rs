@@ -91,6 +91,7 @@ impl Ledger {
             )?;
             seen = query.query_map([finding.0], row)?.collect::<rusqlite::Result<_>>()?;
         }
+        let returns = self.returns(0)?.get(finding).copied().unwrap_or_default();
         let life = self.db.query_row(
             "SELECT first_seen, resolved, reason, until FROM finding WHERE id = ?1",
             [finding.0],
@@ -101,6 +102,7 @@ impl Ledger {
                     first_seen: r.get(0)?,
                     resolved: r.get(1)?,
                     ignored: reason.map(|why| (why, until)),
+                    returns,
                 })
             },
         );

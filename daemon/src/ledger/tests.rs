@@ -62,7 +62,7 @@ fn an_older_ledger_is_brought_along() {
     drop(Ledger::open(&path).unwrap());
     let db = Connection::open(&path).unwrap();
     db.execute_batch(
-        "DROP TABLE finding; DROP TABLE sighting; DROP TABLE meta; DROP TABLE event; DROP TABLE dir; DROP TABLE history",
+        "DROP TABLE finding; DROP TABLE sighting; DROP TABLE meta; DROP TABLE event; DROP TABLE dir; DROP TABLE history; DROP TABLE rotation",
     )
     .unwrap();
     db.execute_batch(schema::STEPS[0]).unwrap();

@@ -247,20 +247,8 @@ impl<'p> Together<'p> {
     fn add(&mut self, cell: &Cell<'_>, bytes: &[u8], text: bool) {
         let from = self.bytes.len();
         let names = (self.name(cell.table), self.name(cell.column));
-        // The name of a cookie says what a web site calls it.
-        let telling =
-            self.telling && text && word(bytes) && !cell.table.to_ascii_lowercase().contains("cookie");
-        let mut dressed = 0;
-        if telling {
-            self.bytes.extend_from_slice(cell.key.unwrap_or(cell.column).as_bytes());
-            self.bytes.extend_from_slice(b" = \"");
-            dressed = self.bytes.len() - from;
-        }
+        let dressed = dress(cell, bytes, text && self.telling, &mut self.bytes);
         self.starts.push(Start { line: self.line, dressed, inside: (names.0, names.1, cell.row) });
-        self.bytes.extend_from_slice(bytes);
-        if telling {
-            self.bytes.push(b'"');
-        }
         self.bytes.extend_from_slice(APART);
         self.line += self.bytes[from..].iter().filter(|b| **b == b'\n').count() as u64;
     }
@@ -287,6 +275,28 @@ impl<'p> Together<'p> {
         });
         self.clear();
     }
+}
+
+/// Writes a value as the rules are to see it: one word of text as the value of its column's name or key. How much comes before
+/// the value.
+pub(crate) fn dress(cell: &Cell<'_>, bytes: &[u8], telling: bool, into: &mut Vec<u8>) -> usize {
+    // The name of a cookie says what a web site calls it.
+    if !telling || !word(bytes) || cell.table.to_ascii_lowercase().contains("cookie") {
+        into.extend_from_slice(bytes);
+        return 0;
+    }
+    let from = into.len();
+    into.extend_from_slice(cell.key.unwrap_or(cell.column).as_bytes());
+    into.extend_from_slice(b" = \"");
+    let dressed = into.len() - from;
+    into.extend_from_slice(bytes);
+    into.push(b'"');
+    dressed
+}
+
+/// What a cell is called.
+pub(crate) fn inside(cell: &Cell<'_>) -> String {
+    label(&shorten(cell.table), &shorten(cell.column), cell.row)
 }
 
 /// `ItemTable row 12, value`
@@ -379,7 +389,7 @@ mod tests {
         let stat = rustix::fs::stat(path).unwrap();
         let fd = files::open_path(path, &stat).unwrap();
         let place = place.and_then(|id| ENGINE.places().by_id(id));
-        let file = File { fd: &fd, stat: &stat, path, shown: "~/x.db", place };
+        let file = File { fd: &fd, stat: &stat, path, shown: "~/x.db", tilde: None, place };
         let mut done = Done::default();
         super::super::file::examine(&scope, &file, &mut Buffer::new(), &mut done);
         let seen = done.batch.files.iter().flat_map(|(_, seen)| seen);

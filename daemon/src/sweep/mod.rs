@@ -3,7 +3,7 @@
 
 mod archive;
 mod changed;
-mod database;
+pub(crate) mod database;
 mod file;
 pub(crate) mod git;
 mod input;
@@ -25,6 +25,7 @@ use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{ENVIRONMENT, Engine};
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::ignore::IgnoreFile;
+use lapwing_rules::indicators::PROCESSES;
 use lapwing_rules::place::{Paths, Places};
 use lapwing_rules::policy::Policy;
 use rustix::fs::FileType;
@@ -140,6 +141,14 @@ impl Done {
         }
     }
 
+    /// Adds to what was seen in the file that was examined last.
+    fn also(&mut self, scope: &Scope<'_>, path: &str, seen: Vec<Seen>) {
+        match self.batch.files.last_mut() {
+            Some((last, known)) if last == path => known.extend(seen),
+            _ => self.file(scope, path, seen),
+        }
+    }
+
     /// Adds another stretch.
     pub(crate) fn add(&mut self, other: Done) {
         self.batch.files.extend(other.batch.files);
@@ -169,19 +178,33 @@ impl Done {
 pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
     let mut done = Done::default();
     let report = scope.engine.scan_home(&scope.cx());
-    let mut seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
+    for problem in report.problems {
+        done.note(Reason::Unreadable, &problem.what, Some(problem.why));
+    }
+    scope.watch.tell(&report.findings, ENVIRONMENT);
+    let mut seen: Vec<Seen> = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect();
     if scope.survey {
         // The agent's environment is not that of the user's shells, and it may not look into other programs: what
         // `doctor` has found in either stays.
         seen.retain(|s| s.path != ENVIRONMENT);
         done.batch.more.push((ENVIRONMENT.to_owned(), seen));
-        done.kept.extend([ENVIRONMENT, processes::PROCESSES, processes::SERVICES].map(str::to_owned));
+        done.kept.extend([ENVIRONMENT, PROCESSES, processes::SERVICES].map(str::to_owned));
     } else {
+        let (running, seen): (Vec<Seen>, Vec<Seen>) = seen.into_iter().partition(|s| s.path == PROCESSES);
         done.file(scope, ENVIRONMENT, seen);
-        processes::sweep(scope, &mut done);
+        processes::sweep(scope, running, &mut done);
     }
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
+}
+
+/// Examines the machine as a whole, but for what runs.
+pub(crate) fn machine(scope: &Scope<'_>) -> Done {
+    let mut done = Done::default();
+    let report = scope.engine.scan_home(&scope.cx());
+    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT));
+    done.file(scope, ENVIRONMENT, seen.filter(|s| s.path != PROCESSES).collect());
+    done
 }
 
 /// Walks a directory, or examines one file. `shown` is what people call it, `tilde` its name as a place. Each worker

@@ -122,8 +122,9 @@ pub(super) fn single(scope: &Scope<'_>, path: &Path, shown: &str, done: &mut Don
     done.files += 1;
     match files::open_path(&real, &stat) {
         Ok(fd) => {
-            let place = scope.engine.places().classify(&scope.home.shown(&real));
-            let file = File { fd: &fd, stat: &stat, path: &real, shown, place };
+            let tilde = scope.home.shown(&real);
+            let place = scope.engine.places().classify(&tilde);
+            let file = File { fd: &fd, stat: &stat, path: &real, shown, tilde: Some(&tilde), place };
             let outcome = file::examine(scope, &file, &mut Buffer::new(), done);
             if matches!(outcome, Outcome::Opaque) {
                 done.file(scope, shown, Vec::new());
@@ -306,7 +307,7 @@ impl Worker<'_> {
                 return None;
             }
         };
-        let file = File { fd: &opened, stat, path: &path, shown: &shown, place };
+        let file = File { fd: &opened, stat, path: &path, shown: &shown, tilde: Some(&tilde), place };
         match file::examine(self.scope, &file, &mut self.buffer, done) {
             Outcome::Examined => Some(Was::Examined),
             Outcome::Opaque => {

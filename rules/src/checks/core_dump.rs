@@ -1,6 +1,6 @@
 //! Core dumps: the memory of programs that crashed, as files. Whether they are there, not what is in them.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts, FileKind};
 use crate::rule::{Profile, Safety, Severity};
 
@@ -15,6 +15,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://www.freedesktop.org/software/systemd/man/latest/coredump.conf.html"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 /// Programs that hold secrets of many others for as long as they run.

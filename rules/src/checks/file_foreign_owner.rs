@@ -1,6 +1,6 @@
 //! Credential files in the home that belong to another user.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Facts, FileKind};
 use crate::keys;
 use crate::rule::{Profile, Safety, Severity};
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &[],
     run: Run::File(run),
+    fix: Fix::None,
 };
 
 fn run(target: &Target<'_>, _: &dyn Facts) -> Vec<Found> {

@@ -1,8 +1,10 @@
 //! Credential files that other users of the computer can read: places with a mode of their own, and unencrypted
 //! private keys wherever they are.
 
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::{Facts, FileKind};
+use crate::fix::mode;
+use crate::fix::plan::Draft;
 use crate::keys;
 use crate::rule::{Profile, Safety, Severity};
 use crate::target::Target;
@@ -18,6 +20,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &[],
     run: Run::File(run),
+    fix: Fix::Steps("takes the permission away", fix),
 };
 
 /// For keys that no place speaks of.
@@ -33,6 +36,11 @@ fn run(target: &Target<'_>, _: &dyn Facts) -> Vec<Found> {
     };
     let preview = format!("mode {:04o}, should be {want:04o}", meta.mode);
     vec![Found { preview, ..Found::default() }]
+}
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let target = case.target?;
+    mode::close(target.path.to_owned(), target.meta?, 0o077 & !expected(target)?)
 }
 
 /// The widest mode that is fine.

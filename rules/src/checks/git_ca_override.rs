@@ -1,8 +1,10 @@
 //! Certificates and keys for Git's connections that others could replace.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run, entry};
 use crate::facts::Facts;
+use crate::fix::mode;
+use crate::fix::plan::Draft;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
 use crate::target::Target;
@@ -20,7 +22,15 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-httpsslCAInfo"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Steps("takes the write permission away", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let (_, entry) = entry(case.found, case.entries)?;
+    let path = git::path(case.facts, None, &entry.value)?;
+    let meta = case.facts.stat(&path).known()?;
+    mode::close(path, meta, 0o022)
+}
 
 const NAMES: &[&str] =
     &["sslcainfo", "sslcapath", "sslcert", "sslkey", "proxysslcainfo", "proxysslcert", "proxysslkey"];

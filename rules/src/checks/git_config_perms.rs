@@ -1,7 +1,7 @@
 //! Git configuration that somebody else could write.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -19,6 +19,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-config#FILES"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Close(0o022),
 };
 
 fn run(target: &Target<'_>, _: &[Entry], _: &dyn Facts) -> Vec<Found> {

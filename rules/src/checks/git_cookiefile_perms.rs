@@ -1,7 +1,7 @@
 //! Cookie files of Git that others could read. (`~/.gitcookies` is a place of its own, with its mode.)
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Facts, FileKind};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -18,6 +18,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-httpcookieFile"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Close(0o077),
 };
 
 fn run(_: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> {

@@ -1,7 +1,7 @@
 //! Variables that make Git careless or make it run something.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::predicate::suspicious_command;
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git#_environment_variables"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 /// Variables whose value Git runs.

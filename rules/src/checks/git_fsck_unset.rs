@@ -1,8 +1,9 @@
 //! Policy: objects are checked as they arrive.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
+use crate::fix::plan::Draft;
 use crate::rule::{Profile, Safety, Severity};
 
 pub(crate) const CHECK: Check = Check {
@@ -18,7 +19,12 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-transferfsckObjects"],
     run: Run::Home(run),
+    fix: Fix::Steps("sets it to `true`", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    git::set(case, "transfer", "fsckObjects", "true")
+}
 
 fn run(facts: &dyn Facts) -> Vec<Found> {
     let Some((path, entries)) = git::user_config(facts) else { return Vec::new() };

@@ -1,9 +1,11 @@
 //! Policy: files that hold secrets are ignored in every repository.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::place::wild;
+use crate::fix::append;
+use crate::fix::plan::Draft;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::text;
 
@@ -18,7 +20,16 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/gitignore"],
     run: Run::Home(run),
+    fix: Fix::Steps("adds the patterns to your global ignore file", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let path = case.found.path.as_deref()?;
+    let ignored = text(&case.facts.read(path).known().unwrap_or_default());
+    let missing = missing(&ignored);
+    let step = append::to_block(path, &missing, case.facts)?;
+    Some(Draft::new(format!("adds {} to {path}", missing.join(", ")), vec![step]))
+}
 
 /// A pattern and a file that it is for.
 const WANTED: &[(&str, &str)] = &[
@@ -34,13 +45,16 @@ fn run(facts: &dyn Facts) -> Vec<Found> {
     let xdg = facts.env("XDG_CONFIG_HOME").filter(|v| !v.is_empty()).map(|v| facts.tilde(&v));
     let path = set.unwrap_or_else(|| format!("{}/git/ignore", xdg.as_deref().unwrap_or("~/.config")));
     let ignored = text(&facts.read(&path).known().unwrap_or_default());
-    let missing: Vec<&str> =
-        WANTED.iter().filter(|(_, file)| !covers(&ignored, file)).map(|(pattern, _)| *pattern).collect();
+    let missing = missing(&ignored);
     if missing.is_empty() {
         return Vec::new();
     }
     let preview = format!("not ignored: {}", missing.join(", "));
     vec![Found { preview, path: Some(path), ..Found::default() }]
+}
+
+fn missing(ignored: &str) -> Vec<&'static str> {
+    WANTED.iter().filter(|(_, file)| !covers(ignored, file)).map(|(pattern, _)| *pattern).collect()
 }
 
 /// Whether a line of an ignore file is about this file, its name or its folder.

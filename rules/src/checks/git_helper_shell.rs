@@ -1,7 +1,7 @@
 //! Credential helpers that are commands or programs by path: Git hands them your passwords.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -21,6 +21,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/gitcredentials"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Unset,
 };
 
 /// Folders that only root writes: a program that is missing there is no danger.

@@ -1,7 +1,7 @@
 //! `core.hooksPath` that leads to hooks somebody else may write.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -19,6 +19,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/githooks"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Unset,
 };
 
 fn run(target: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> {

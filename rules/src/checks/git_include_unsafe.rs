@@ -1,7 +1,7 @@
 //! Configuration that Git includes from a file others could write.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -20,6 +20,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-config#_includes"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Unset,
 };
 
 fn run(target: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> {

@@ -1,7 +1,7 @@
 //! `url.<base>.insteadOf`: rewrites that send what you fetch somewhere else.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::{Entry, text};
@@ -21,6 +21,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-urlltbasegtinsteadOf"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Unset,
 };
 
 /// Servers that many fetch from. Those of one line belong together.

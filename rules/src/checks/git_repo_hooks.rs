@@ -1,9 +1,10 @@
 //! Hooks whose text looks like an attack.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::finding::Location;
+use crate::fix::plan::{Draft, Step};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
 use crate::target::Target;
@@ -21,7 +22,15 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/githooks"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Steps("moves the script into quarantine", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let path = case.found.path.clone()?;
+    let mut draft = Draft::new(format!("moves {path} into quarantine"), vec![Step::Quarantine { path }]);
+    draft.left.push("what the script has done when it ran".to_owned());
+    Some(draft)
+}
 
 fn run(target: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> {
     let set = entries.iter().filter(|e| e.key == "core.hookspath" && !e.value.is_empty());

@@ -1,8 +1,9 @@
 //! Policy: bare repositories inside others are not obeyed.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
+use crate::fix::plan::Draft;
 use crate::rule::{Profile, Safety, Severity};
 
 pub(crate) const CHECK: Check = Check {
@@ -17,7 +18,12 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-safebareRepository"],
     run: Run::Home(run),
+    fix: Fix::Steps("sets it to `explicit`", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    git::set(case, "safe", "bareRepository", "explicit")
+}
 
 fn run(facts: &dyn Facts) -> Vec<Found> {
     let Some((path, entries)) = git::user_config(facts) else { return Vec::new() };

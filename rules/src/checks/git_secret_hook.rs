@@ -1,7 +1,7 @@
 //! Policy: a hook looks for secrets before they are committed or pushed.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -19,6 +19,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/githooks"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::None,
 };
 
 /// Words of hooks and hook managers' files that look for secrets.

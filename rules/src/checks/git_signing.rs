@@ -1,8 +1,9 @@
 //! Policy: commits are signed, with a key that is there.
 
 use super::git;
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
+use crate::fix::plan::Draft;
 use crate::rule::{Profile, Safety, Severity};
 
 pub(crate) const CHECK: Check = Check {
@@ -17,7 +18,14 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://git-scm.com/docs/git-config#Documentation/git-config.txt-commitgpgSign"],
     run: Run::Home(run),
+    fix: Fix::Steps("sets `commit.gpgSign`, once there is a key to sign with", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let (_, entries) = git::user_config(case.facts)?;
+    let ready = case.found.key == "commit.gpgsign" && git::last(&entries, "user.signingkey").is_some();
+    git::set(case, "commit", "gpgSign", "true").filter(|_| ready)
+}
 
 fn run(facts: &dyn Facts) -> Vec<Found> {
     let Some((path, entries)) = git::user_config(facts) else { return Vec::new() };

@@ -1,6 +1,6 @@
 //! Variables that make Git print what it sends, credentials included.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 
@@ -16,6 +16,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git#Documentation/git.txt-codeGITTRACECURLcode"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 fn run(facts: &dyn Facts) -> Vec<Found> {

@@ -1,8 +1,10 @@
 //! Credential files that a repository tracks.
 
 use super::git::{self, index};
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
+use crate::fix::append;
+use crate::fix::plan::{Draft, Step};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::{Entry, text};
 use crate::target::Target;
@@ -16,10 +18,11 @@ pub(crate) const CHECK: Check = Check {
     advice: "Revoke the credential first. Then, inside the repository, run `git rm --cached` on the file, add it to \
              `.gitignore`, and rewrite the history if the repository is shared.",
     command: None,
-    safety: Safety::Manual,
+    safety: Safety::Review,
     profile: Profile::Default,
     references: &["https://git-scm.com/docs/git-rm"],
     run: Run::Entries("gitconfig", run),
+    fix: Fix::Steps("adds the file to `.gitignore` and runs `git rm --cached`, which keeps your copy", fix),
 };
 
 /// The end of a path, and a word that such a file holds when it holds a credential (none: whatever is in it).
@@ -78,6 +81,24 @@ fn run(target: &Target<'_>, entries: &[Entry], facts: &dyn Facts) -> Vec<Found> 
     tracked.into_iter().filter_map(found).collect()
 }
 
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let tree = git::git_dir(case.target?)?.strip_suffix("/.git")?;
+    let below = case.found.path.as_deref()?.strip_prefix(tree)?;
+    let ignore = format!("{tree}/.gitignore");
+    let pattern: String = below.chars().flat_map(|c| "\\*?[ ".contains(c).then_some('\\').into_iter().chain([c])).collect();
+    let known = text(&case.facts.read(&ignore).known().unwrap_or_default());
+    let mut steps = Vec::new();
+    if !known.lines().any(|line| line == pattern) {
+        steps.push(append::to_block(&ignore, &[&pattern], case.facts)?);
+    }
+    let argv = ["git", "-C", tree, "rm", "--cached", "--quiet", "--", &below[1..]].map(str::to_owned).to_vec();
+    let why = "takes the file out of what the next commit records; your copy stays".to_owned();
+    steps.push(Step::Guide { argv, why });
+    let mut draft = Draft::new(format!("{} is ignored and tracked no longer", &below[1..]), steps);
+    draft.left.push("commits that have it already, here and in every clone: the credential must be replaced".to_owned());
+    Some(draft)
+}
+
 /// Whether a path is this file, in whichever folder.
 fn ends(path: &[u8], end: &[u8]) -> bool {
     path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
@@ -90,7 +111,7 @@ fn made_up(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::CHECK;
+    use super::{CHECK, Step};
     use crate::checks::git::index::tests::made;
     use crate::checks::git::tests::scan;
     use crate::testing::{Home, fill};
@@ -101,6 +122,24 @@ mod tests {
             .file_mode("~/a/.git/index", &made(tracked), 0o644)
             .file(&format!("~/a/{file}"), text);
         scan(&home, CHECK.id, "~/a/.git/config").into_iter().map(|f| f.path.unwrap()).collect()
+    }
+
+    #[test]
+    fn the_file_is_ignored_and_git_is_asked_to_let_go_of_it() {
+        let netrc = fill("machine h.example login me password {{alnum:20}}\n", "netrc");
+        let home = Home::default()
+            .file("~/a/.git/config", "[core]\n\tbare = false\n")
+            .file_mode("~/a/.git/index", &made(&["my home/.netrc"]), 0o644)
+            .file("~/a/my home/.netrc", &netrc);
+        let plans = |home: &Home| crate::testing::plans(&crate::engine::Engine::builtin(), home, "~/a/.git/config");
+        let first = plans(&home);
+        let (_, plan) = first.iter().find(|(f, _)| f.page.id == CHECK.id).unwrap();
+        let [Step::Create { path, bytes, .. }, Step::Guide { argv, .. }] = &plan.steps[..] else { panic!("other steps") };
+        assert_eq!((path.as_str(), argv.last().map(String::as_str)), ("~/a/.gitignore", Some("my home/.netrc")));
+        assert_eq!(bytes, b"# lapwing: begin\n/my\\ home/.netrc\n# lapwing: end\n");
+        let again = plans(&home.mended(plan).unwrap());
+        let (_, plan) = again.iter().find(|(f, _)| f.page.id == CHECK.id).unwrap();
+        assert!(matches!(&plan.steps[..], [Step::Guide { .. }]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A git that is older than the fixes everybody should have.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 
@@ -15,6 +15,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://github.blog/open-source/git/securing-git-addressing-5-new-vulnerabilities/"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 /// The first version with all fixes of May 2024.

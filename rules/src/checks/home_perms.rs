@@ -1,6 +1,6 @@
 //! A home directory that others may write: they can replace any start-up file in it, whatever the file's own mode.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
 use crate::rule::{Profile, Safety, Severity};
 
@@ -15,6 +15,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &[],
     run: Run::Home(run),
+    fix: Fix::Close(0o022),
 };
 
 fn run(facts: &dyn Facts) -> Vec<Found> {

@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::finding::Location;
+use crate::fix::plan::Draft;
 use crate::rule::{Page, Profile, Safety, Severity};
 use crate::settings::entry::Entry;
 use crate::target::Target;
@@ -28,6 +29,43 @@ pub(crate) struct Check {
     pub(crate) references: &'static [&'static str],
     /// When it runs, and the code.
     pub(crate) run: Run,
+    /// What mends what it finds.
+    pub(crate) fix: Fix,
+}
+
+/// What mends what a check has found.
+pub(crate) enum Fix {
+    /// Nothing that a program should do.
+    None,
+    /// The entry that was found goes, as a setting rule's `unset` has it.
+    Unset,
+    /// The file or directory loses these permission bits.
+    Close(u32),
+    /// What it does, in words, and code that says how; `None` leaves the advice.
+    Steps(&'static str, fn(&Case<'_>) -> Option<Draft>),
+}
+
+impl Fix {
+    /// What it does, as a sentence of the page.
+    pub(crate) fn words(&self) -> Option<String> {
+        let words = match self {
+            Fix::None => return None,
+            Fix::Unset => "removes the setting",
+            Fix::Close(_) => "takes the permission away",
+            Fix::Steps(words, _) => words,
+        };
+        Some(words.to_owned())
+    }
+}
+
+/// What a check has found, and where, for its fix.
+pub(crate) struct Case<'a> {
+    pub(crate) found: &'a Found,
+    /// The file; `None` when the machine as a whole was looked at.
+    pub(crate) target: Option<&'a Target<'a>>,
+    /// What its reader has found.
+    pub(crate) entries: &'a [Entry],
+    pub(crate) facts: &'a dyn Facts,
 }
 
 /// When a check runs.
@@ -77,8 +115,15 @@ impl Check {
             revoke: None,
             references: self.references.iter().map(|r| (*r).to_owned()).collect(),
             profile: self.profile,
+            fix: self.fix.words(),
         }
     }
+}
+
+/// The entry that a check of entries has found.
+pub(crate) fn entry<'a>(found: &Found, entries: &'a [Entry]) -> Option<(usize, &'a Entry)> {
+    let named = |e: &Entry| found.key == e.key || found.key.ends_with(&format!(" / {}", e.key));
+    entries.iter().enumerate().find(|(_, e)| at(e) == found.at && named(e))
 }
 
 /// Where an entry stands, for [`Found::at`].

@@ -1,7 +1,7 @@
 //! `PATH` entries in which somebody else can leave a program: empty and relative ones, temporary directories, and
 //! directories that others may write.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts, FileKind, Meta};
 use crate::rule::{Profile, Safety, Severity};
 use std::collections::BTreeSet;
@@ -18,6 +18,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://cwe.mitre.org/data/definitions/427.html"],
     run: Run::Home(run),
+    fix: Fix::None,
 };
 
 /// Directories that everybody may write.

@@ -1,7 +1,7 @@
 //! Shell start-up files that others may write.
 
 use super::path_writable::open_to_others;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::target::Target;
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &[],
     run: Run::File(run),
+    fix: Fix::Close(0o022),
 };
 
 fn run(target: &Target<'_>, _facts: &dyn Facts) -> Vec<Found> {

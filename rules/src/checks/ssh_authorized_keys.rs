@@ -1,6 +1,6 @@
 //! Keys that may log in to this account.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -18,6 +18,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://man.openbsd.org/sshd#AUTHORIZED_KEYS_FILE_FORMAT"],
     run: Run::Entries("ssh_authorized_keys", run),
+    fix: Fix::None,
 };
 
 /// Names shown of a long list.

@@ -1,6 +1,6 @@
 //! Files in `~/.ssh` and `/etc/ssh` that others may write: whoever writes them decides what ssh runs and whom it lets in.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Facts, FileKind};
 use crate::rule::{Profile, Safety, Severity};
 use crate::target::Target;
@@ -16,6 +16,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://man.openbsd.org/ssh#FILES"],
     run: Run::File(run),
+    fix: Fix::Close(0o022),
 };
 
 const PLACES: &[&str] =

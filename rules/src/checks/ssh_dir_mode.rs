@@ -1,6 +1,6 @@
 //! The mode and owner of `~/.ssh` itself.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts, FileKind};
 use crate::rule::{Profile, Safety, Severity};
 
@@ -15,6 +15,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://man.openbsd.org/ssh#FILES"],
     run: Run::Home(run),
+    fix: Fix::Close(0o077),
 };
 
 const DIR: &str = "~/.ssh";

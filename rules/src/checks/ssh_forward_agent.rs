@@ -1,6 +1,6 @@
 //! `ForwardAgent` for hosts that nobody has named.
 
-use super::{Check, Found, Run, at};
+use super::{Check, Fix, Found, Run, at};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -19,6 +19,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://man.openbsd.org/ssh_config#ForwardAgent"],
     run: Run::Entries("ssh_config", run),
+    fix: Fix::Unset,
 };
 
 fn run(_: &Target<'_>, entries: &[Entry], _: &dyn Facts) -> Vec<Found> {

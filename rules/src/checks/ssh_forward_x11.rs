@@ -1,7 +1,7 @@
 //! `ForwardX11` and `ForwardX11Trusted` for hosts that nobody has named.
 
 use super::ssh_forward_agent::found;
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
@@ -20,6 +20,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://man.openbsd.org/ssh_config#ForwardX11"],
     run: Run::Entries("ssh_config", run),
+    fix: Fix::Unset,
 };
 
 fn run(target: &Target<'_>, entries: &[Entry], _: &dyn Facts) -> Vec<Found> {

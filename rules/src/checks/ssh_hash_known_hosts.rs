@@ -1,7 +1,8 @@
 //! Host names readable in `known_hosts`.
 
-use super::{Check, Found, Run, at};
+use super::{Case, Check, Fix, Found, Run, at};
 use crate::facts::Facts;
+use crate::fix::plan::{Draft, Step};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::Entry;
 use crate::target::Target;
@@ -17,7 +18,17 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://man.openbsd.org/ssh_config#HashKnownHosts"],
     run: Run::Entries("ssh_known_hosts", run),
+    fix: Fix::Steps("runs `ssh-keygen -H`", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let path = case.target?.path.to_owned();
+    let argv = ["ssh-keygen", "-H", "-f", &path].map(str::to_owned).to_vec();
+    let why = "hashes the names of hosts; the old list stays as known_hosts.old".to_owned();
+    let mut draft = Draft::new("hashes the names of hosts", vec![Step::Guide { argv, why }]);
+    draft.left.push("known_hosts.old, which holds the names: delete it when all is well".to_owned());
+    Some(draft)
+}
 
 fn run(target: &Target<'_>, entries: &[Entry], _: &dyn Facts) -> Vec<Found> {
     // Names with wildcards and markers cannot be hashed; the machine's own list is public.

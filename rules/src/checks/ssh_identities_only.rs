@@ -1,7 +1,9 @@
 //! Several keys, and every server is shown all of them.
 
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
+use crate::fix::append;
+use crate::fix::plan::Draft;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::predicate::boolean;
 use crate::settings::reader;
@@ -17,7 +19,15 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &["https://man.openbsd.org/ssh_config#IdentitiesOnly"],
     run: Run::Home(run),
+    fix: Fix::Steps("sets `IdentitiesOnly yes` for all hosts", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let step = append::at_end(case.found.path.as_deref()?, "\nHost *\n  IdentitiesOnly yes\n", case.facts)?;
+    let mut draft = Draft::new("adds `IdentitiesOnly yes` for all hosts", vec![step]);
+    draft.left.push("keys with names of their own: name each with `IdentityFile` at its host".to_owned());
+    Some(draft)
+}
 
 const DIR: &str = "~/.ssh";
 

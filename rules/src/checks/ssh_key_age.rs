@@ -1,6 +1,6 @@
 //! Private keys that have been in use for years.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::Facts;
 use crate::rule::{Profile, Safety, Severity};
 use crate::target::Target;
@@ -16,6 +16,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Strict,
     references: &[],
     run: Run::File(run),
+    fix: Fix::None,
 };
 
 /// Two years.

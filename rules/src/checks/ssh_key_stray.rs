@@ -1,6 +1,6 @@
 //! Private keys in directories from which files are shared, synchronised or committed.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
 use crate::keys::{self, Container};
 use crate::rule::{Profile, Safety, Severity};
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &[],
     run: Run::File(run),
+    fix: Fix::None,
 };
 
 /// Directories of a home that are for handing things around.

@@ -1,6 +1,6 @@
 //! Keys that are too short for their algorithm, by content: the private file, encrypted or not, and its public half.
 
-use super::{Check, Found, Run};
+use super::{Check, Fix, Found, Run};
 use crate::facts::{Fact, Facts};
 use crate::keys::{self, Algorithm, Container, Public};
 use crate::rule::{Profile, Safety, Severity};
@@ -17,6 +17,7 @@ pub(crate) const CHECK: Check = Check {
     profile: Profile::Default,
     references: &["https://man.openbsd.org/ssh-keygen", "https://doi.org/10.6028/NIST.SP.800-57pt1r5"],
     run: Run::File(run),
+    fix: Fix::None,
 };
 
 /// Shorter keys are within reach of those who want them enough.

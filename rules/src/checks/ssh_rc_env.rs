@@ -1,7 +1,8 @@
 //! `~/.ssh/rc`, `~/.ssh/environment` and `/etc/ssh/sshrc`: what sshd runs or sets when somebody logs in here.
 
-use super::{Check, Found, Run};
+use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
+use crate::fix::plan::{Draft, Step};
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::{lines, text};
 use crate::settings::predicate::suspicious_command;
@@ -14,11 +15,19 @@ pub(crate) const CHECK: Check = Check {
     why: "What this file says takes effect at every login over SSH, before your shell starts; hardly anybody uses it, so hardly anybody looks here.",
     advice: "If you did not write it, move it away and look at what it started. If you did, ignore this finding with a reason.",
     command: Some("less {path}"),
-    safety: Safety::Manual,
+    safety: Safety::Review,
     profile: Profile::Default,
     references: &["https://man.openbsd.org/sshd#SSHRC"],
     run: Run::File(run),
+    fix: Fix::Steps("moves the file into quarantine", fix),
 };
+
+fn fix(case: &Case<'_>) -> Option<Draft> {
+    let path = case.target?.path.to_owned();
+    let mut draft = Draft::new(format!("moves {path} into quarantine"), vec![Step::Quarantine { path }]);
+    draft.left.push("what it has done at logins before".to_owned());
+    Some(draft)
+}
 
 fn run(target: &Target<'_>, _: &dyn Facts) -> Vec<Found> {
     let ours = target.place.is_some_and(|p| p.id == "ssh-rc" || p.id == "ssh-environment");

@@ -3,6 +3,7 @@
 use crate::fingerprint::FindingId;
 use crate::rule::Safety;
 use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
 
 /// What would mend one finding.
 pub struct Plan {
@@ -37,18 +38,22 @@ pub enum Step {
         /// In order of place, not overlapping.
         edits: Vec<Edit>,
     },
-    /// Creates a file that is not there yet, or appends to one that is.
-    Append {
+    /// Creates a file that is not there; folders that are missing on the way are made for the user alone.
+    Create {
         /// The file.
         path: String,
-        /// What is added, with its own line ends.
-        text: String,
+        /// Its content.
+        bytes: Vec<u8>,
+        /// The twelve permission bits it gets.
+        mode: u32,
     },
     /// Changes the permission bits of a file or directory.
     Mode {
         /// The file or directory.
         path: String,
-        /// The twelve permission bits it gets.
+        /// The twelve permission bits that it must still have when the step is applied.
+        was: u32,
+        /// The ones it gets.
         mode: u32,
     },
     /// Moves a file into the quarantine: never deleted.
@@ -82,6 +87,11 @@ pub enum Step {
         /// For example `gh-token-monitor.service`.
         unit: String,
     },
+    /// Verifies that none of these programs runs any more; after `StopUnit` and `Quarantine`.
+    Gone {
+        /// Words as indicators have them.
+        programs: Vec<String>,
+    },
     /// A program that the user answers in the terminal, for example `ssh-keygen -p`.
     Guide {
         /// Program and arguments.
@@ -91,7 +101,8 @@ pub enum Step {
     },
 }
 
-/// A replacement of bytes.
+/// A replacement of bytes. What it puts in is never a secret.
+#[derive(Clone)]
 pub struct Edit {
     /// First byte.
     pub start: usize,
@@ -104,10 +115,13 @@ pub struct Edit {
 }
 
 /// Where a credential goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "in", rename_all = "lowercase")]
 pub enum Store {
-    /// `git credential approve` with the libsecret helper.
+    /// `git credential approve` with a helper that keeps credentials in the keyring.
     Git {
+        /// The helper, as `credential.helper` names it.
+        helper: String,
         /// `https`.
         protocol: String,
         /// Host, with a port where there is one.
@@ -122,4 +136,80 @@ pub enum Store {
         /// The name it gets.
         name: String,
     },
+    /// Where Cargo's provider `cargo:libsecret` looks.
+    Cargo {
+        /// The registry's name.
+        registry: String,
+        /// The address of its index, by which Cargo looks.
+        index: String,
+    },
+    /// Docker's credential helper for the Secret Service.
+    Docker {
+        /// The registry, as the configuration writes it.
+        server: String,
+        /// User name.
+        username: String,
+    },
+    /// Python's `keyring`, which pip and twine ask.
+    Python {
+        /// The index, as the tool asks for it.
+        service: String,
+        /// User name.
+        username: String,
+    },
+}
+
+/// What a fix proposes; with the finding and its rule's page it makes a [`Plan`].
+pub(crate) struct Draft {
+    /// See [`Plan::summary`].
+    pub(crate) summary: String,
+    /// See [`Plan::steps`].
+    pub(crate) steps: Vec<Step>,
+    /// See [`Plan::left`].
+    pub(crate) left: Vec<String>,
+    /// In place of the page's advice.
+    pub(crate) advice: Option<String>,
+    /// In place of the page's.
+    pub(crate) safety: Option<Safety>,
+    /// See [`Plan::credential`]; edits of secrets say it too.
+    pub(crate) credential: bool,
+}
+
+impl Draft {
+    /// A draft of these steps.
+    pub(crate) fn new(summary: impl Into<String>, steps: Vec<Step>) -> Draft {
+        let summary = summary.into();
+        Draft { summary, steps, left: Vec::new(), advice: None, safety: None, credential: false }
+    }
+}
+
+impl Step {
+    /// The file or directory it changes.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Step::Edit { path, .. }
+            | Step::Create { path, .. }
+            | Step::Mode { path, .. }
+            | Step::Quarantine { path }
+            | Step::Remove { path, .. }
+            | Step::Cells { path, .. } => Some(path),
+            Step::Keep { .. } | Step::StopUnit { .. } | Step::Gone { .. } | Step::Guide { .. } => None,
+        }
+    }
+
+    /// Whether it takes a secret out, or puts one somewhere.
+    #[must_use]
+    pub fn secret(&self) -> bool {
+        match self {
+            Step::Edit { edits, .. } => edits.iter().any(|edit| edit.secret),
+            Step::Keep { .. } | Step::Cells { .. } | Step::Remove { .. } => true,
+            Step::Create { .. }
+            | Step::Mode { .. }
+            | Step::Quarantine { .. }
+            | Step::StopUnit { .. }
+            | Step::Gone { .. }
+            | Step::Guide { .. } => false,
+        }
+    }
 }

@@ -173,6 +173,7 @@ impl About<'_> {
             revoke: None,
             references: self.references.into_iter().filter(|r| r.starts_with("https://")).collect(),
             profile: Profile::Default,
+            fix: Some(crate::fix::declared::RECORDS.to_owned()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::cx::Cx;
 use crate::finding::{Finding, Location, Problem};
 use crate::fingerprint::Subject;
+use crate::fix::redact;
 use crate::rule::{Kind, Page};
 use crate::secret::{identity, mask};
 use crate::secrets::companion;
@@ -36,6 +37,18 @@ pub struct Stream<'a> {
     dense: Option<&'a str>,
     /// The file's path, where a rule of another tool may ask for it.
     path: String,
+}
+
+/// A secret where it was seen.
+pub(crate) struct Sighting<'a> {
+    pub(crate) finding: Finding,
+    pub(crate) hit: &'a Hit,
+    /// What was searched: the window, or its text where that is UTF-16.
+    pub(crate) bytes: &'a [u8],
+    /// The hit's bytes in the file.
+    pub(crate) at: (u64, u64),
+    /// The file is UTF-16 of this kind.
+    pub(crate) order: Option<Order>,
 }
 
 /// Most findings of one window: whoever needs more than a thousand of one file is told that there are more.
@@ -89,12 +102,30 @@ impl<'a> Stream<'a> {
         cx: &Cx<'_>,
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
     ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        self.visit(window, last, cx, more, &mut |seen| {
+            found.push(seen.finding);
+            found.len() <= MOST
+        });
+        found
+    }
+
+    /// As [`Stream::with_hits`], but hands over each hit with its finding, in order, until it is told `false`.
+    pub(crate) fn visit(
+        &mut self,
+        window: &[u8],
+        last: bool,
+        cx: &Cx<'_>,
+        more: impl FnOnce(&[u8]) -> Vec<Hit>,
+        each: &mut dyn FnMut(Sighting<'_>) -> bool,
+    ) {
         if self.base == 0 {
             self.order = utf16::detect(window);
         }
         let judged_to = if last { window.len() } else { window.len().saturating_sub(CARRY) };
-        let found = match self.order {
-            None => self.search(window, &mut |offset| offset, (self.judged, judged_to), cx, more),
+        let range = (self.judged, judged_to);
+        match self.order {
+            None => self.search(window, &mut |offset| offset, range, cx, more, each),
             Some(order) => {
                 let text = utf16::transcode(window, order);
                 let mark = if self.base == 0 && matches!(window, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
@@ -103,13 +134,12 @@ impl<'a> Stream<'a> {
                     0
                 };
                 let mut offsets = Offsets::new(&text, mark);
-                self.search(&text, &mut |offset| offsets.file(offset), (self.judged, judged_to), cx, more)
+                self.search(&text, &mut |offset| offsets.file(offset), range, cx, more, each);
             }
-        };
+        }
         let passed = window.len() - Self::keep(window.len());
         self.pass(&window[..passed]);
         self.judged = judged_to.saturating_sub(passed);
-        found
     }
 
     /// Leaves bytes behind that no later window has.
@@ -130,27 +160,24 @@ impl<'a> Stream<'a> {
         range: (usize, usize),
         cx: &Cx<'_>,
         more: impl FnOnce(&[u8]) -> Vec<Hit>,
-    ) -> Vec<Finding> {
+        each: &mut dyn FnMut(Sighting<'_>) -> bool,
+    ) {
         let off = |page: &Page| cx.switched_off(page);
         let (mut hits, dense) = self.set.hits(bytes, self.around, &off);
         let (foreign, dense_foreign) = self.set.foreign.hits(bytes, &self.path);
         self.dense = self.dense.or(dense).or(dense_foreign);
         let mut extra = more(bytes);
         extra.extend(foreign);
-        extra.retain(|hit| !off(&hit.page));
+        extra.retain(|hit| !off(&hit.page) && !redact::is_marker(hit.secret(bytes)));
         if !extra.is_empty() {
             hits.extend(extra);
             hits = crate::secrets::matcher::settle(hits);
         }
         let mut lines = Lines::new(bytes);
-        let mut found = Vec::new();
         // Many secrets may come out of one encoded stretch: its line is looked at once.
         let mut quiet = ((0, 0), false);
         let owners = companion::owners(&hits, &self.set.rules);
         for (index, hit) in hits.iter().enumerate() {
-            if found.len() > MOST {
-                break;
-            }
             let start = file(hit.at.0);
             if start < range.0 || start >= range.1.max(1) {
                 continue;
@@ -169,13 +196,16 @@ impl<'a> Stream<'a> {
             let begins = memchr::memrchr(b'\n', &bytes[..hit.at.0]);
             let column = begins.map_or(self.column + hit.at.0 + 1, |at| hit.at.0 - at);
             let end = file(hit.at.1);
-            let span = hit.decoded.is_none().then_some((self.base + start as u64, self.base + end as u64));
-            let at = Location { line: self.line + line - 1, column: column as u64, span };
+            let span = (self.base + start as u64, self.base + end as u64);
+            let shown = hit.decoded.is_none().then_some(span);
+            let at = Location { line: self.line + line - 1, column: column as u64, span: shown };
             let main = owners[index].unwrap_or(index);
             let beside = companion::note(&hits, &owners, main, bytes, &self.set.rules);
-            found.push(finding(&hits[main], bytes, at, beside, cx));
+            let finding = finding(&hits[main], bytes, at, beside, cx);
+            if !each(Sighting { finding, hit, bytes, at: span, order: self.order }) {
+                break;
+            }
         }
-        found
     }
 }
 

@@ -13,6 +13,9 @@ pub struct Entry {
     pub line: u64,
     /// Bytes of the value in the file, quotes not included; empty where the value is implied.
     pub span: (usize, usize),
+    /// Bytes of the whole assignment, from its name to the end of its value, quotes included: what to take out to unset it.
+    /// Empty where the reader does not say.
+    pub whole: (usize, usize),
 }
 
 /// What came of reading a file: whatever could be read, and what could not. Never an error.

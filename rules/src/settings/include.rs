@@ -12,6 +12,11 @@ pub(crate) fn targets(reader: &str, file: &str, entry: &Entry) -> Vec<String> {
     }
 }
 
+/// Whether an entry includes anything.
+pub(crate) fn pulls(reader: &str, file: &str, entry: &Entry) -> bool {
+    !targets(reader, file, entry).is_empty()
+}
+
 /// Whether a git key names a file to include, under a condition or not.
 pub(crate) fn git_include(key: &str) -> bool {
     key == "include.path" || (key.starts_with("includeif.") && key.ends_with(".path"))

@@ -70,11 +70,40 @@ impl Pattern {
         compiled.as_ref().is_some_and(|r| r.is_match(text))
     }
 
+    /// Every match taken out, but for what its groups hold, until there is none.
+    #[must_use]
+    pub fn without(&self, text: &str) -> String {
+        /// Each turn makes the text shorter; a value has fewer parts than this.
+        const TURNS: usize = 100;
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.source).ok());
+        let mut text = text.to_owned();
+        for _ in 0..TURNS {
+            let Some(kept) = compiled.as_ref().map(|r| r.replace_all(&text, groups)) else { return text };
+            if kept.len() >= text.len() {
+                break;
+            }
+            text = kept.into_owned();
+        }
+        text
+    }
+
+    /// The first match as `with` says, in which `$1` stands for a group.
+    #[must_use]
+    pub fn rewritten(&self, text: &str, with: &str) -> String {
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.source).ok());
+        compiled.as_ref().map_or_else(|| text.to_owned(), |r| r.replace(text, with).into_owned())
+    }
+
     /// Why it does not compile.
     #[must_use]
     pub fn error(&self) -> Option<String> {
         Regex::new(&self.source).err().map(|e| e.to_string())
     }
+}
+
+/// What the groups of a match hold.
+fn groups(captures: &regex::Captures<'_>) -> String {
+    captures.iter().skip(1).flatten().map(|group| group.as_str()).collect()
 }
 
 impl Predicate {

@@ -26,6 +26,8 @@ struct Level {
     next: Option<usize>,
     /// The key whose value comes next, in a map.
     key: Option<String>,
+    /// Where that key begins in the file, where the parser says so.
+    from: Option<usize>,
 }
 
 impl<'a> Tree<'a> {
@@ -44,7 +46,7 @@ impl<'a> Tree<'a> {
             let name = self.name().unwrap_or_default();
             join(&mut self.path, &name);
         }
-        self.open.push(Level { path: self.path.len(), next: list.then_some(0), key: None });
+        self.open.push(Level { path: self.path.len(), next: list.then_some(0), key: None, from: None });
         true
     }
 
@@ -67,7 +69,7 @@ impl<'a> Tree<'a> {
             return true;
         }
         let key = self.path.clone();
-        self.push(key, value, span)
+        self.push(key, value, span, (0, 0))
     }
 
     /// Whether what comes next is a key: inside a map that has no key waiting.
@@ -78,7 +80,15 @@ impl<'a> Tree<'a> {
     /// The key of the value that follows.
     pub(crate) fn key(&mut self, key: &str) {
         if let Some(level) = self.open.last_mut() {
-            level.key = Some(key.to_owned());
+            (level.key, level.from) = (Some(key.to_owned()), None);
+        }
+    }
+
+    /// As [`Tree::key`], with where it begins, so that values have their [`Entry::whole`].
+    pub(crate) fn key_at(&mut self, key: &str, from: usize) {
+        self.key(key);
+        if let Some(level) = self.open.last_mut() {
+            level.from = Some(from);
         }
     }
 
@@ -96,19 +106,36 @@ impl<'a> Tree<'a> {
 
     /// Keeps a value. `false` when there are too many.
     pub(crate) fn value(&mut self, value: &str, span: (usize, usize)) -> bool {
+        self.value_in(value, span, (0, 0))
+    }
+
+    /// As [`Tree::value`], with its bytes, quotes included.
+    pub(crate) fn value_in(&mut self, value: &str, span: (usize, usize), outer: (usize, usize)) -> bool {
+        let from = self.open.last().and_then(|level| match level.next {
+            Some(_) => Some(outer.0),
+            None => level.from,
+        });
         let Some(name) = self.name() else { return true };
         let mut key = self.path.clone();
         join(&mut key, &name);
-        self.push(key, value, span)
+        let whole = from.filter(|_| outer.1 > 0).map_or((0, 0), |from| (from, outer.1));
+        self.push(key, value, span, whole)
     }
 
-    fn push(&mut self, key: String, value: &str, span: (usize, usize)) -> bool {
+    fn push(&mut self, key: String, value: &str, span: (usize, usize), whole: (usize, usize)) -> bool {
         if self.read.entries.len() >= ENTRIES {
             self.problem(span.0, "too many values; the rest was not read");
             return false;
         }
         let line = self.lines.line(span.0);
-        self.read.entries.push(Entry { key, value: value.to_owned(), scope: String::new(), line, span });
+        self.read.entries.push(Entry {
+            key,
+            value: value.to_owned(),
+            scope: String::new(),
+            line,
+            span,
+            whole,
+        });
         true
     }
 

@@ -276,7 +276,7 @@ pub(super) fn secret(rule: &SecretRule, bytes: &[u8]) -> Option<(usize, usize)> 
 }
 
 /// The text with its secret given a checksum that holds, or parts that read.
-pub(super) fn mended(rule: &SecretRule, text: &str) -> Vec<u8> {
+pub(crate) fn mended(rule: &SecretRule, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     let Some(Mend::Proof(mend) | Mend::Shape(mend)) = rule.checksum.map(|c| c.mend) else { return bytes };
     if let Some((start, end)) = secret(rule, &bytes) {

@@ -3,8 +3,11 @@
 
 pub(crate) mod index;
 
-use super::{Found, at};
+use super::{Case, Found, at};
 use crate::facts::{Fact, Facts, FileKind};
+use crate::fix::edit::digest;
+use crate::fix::plan::{Draft, Step};
+use crate::fix::{append, setting};
 use crate::settings::entry::{Entry, text};
 use crate::settings::include::{resolve, targets};
 use crate::settings::predicate::suspicious_command;
@@ -141,6 +144,23 @@ pub(crate) fn careless_ssh(command: &str) -> bool {
 pub(crate) fn policy(name: &str, value: Option<&str>, path: String) -> Found {
     let preview = value.map_or_else(|| format!("{name} is not set"), |v| format!("{name} = {v}"));
     Found { key: name.to_ascii_lowercase(), preview, path: Some(path), ..Found::default() }
+}
+
+/// Sets a variable in the file that was found: in place where it stands there, else in a section at the end.
+pub(crate) fn set(case: &Case<'_>, section: &str, name: &str, value: &str) -> Option<Draft> {
+    let path = case.found.path.as_deref()?;
+    let bytes = case.facts.read(path).known()?;
+    let read = (reader("gitconfig")?.read)(&bytes);
+    let key = format!("{section}.{}", name.to_ascii_lowercase());
+    let step = match read.entries.iter().rposition(|e| e.key == key) {
+        Some(index) => {
+            let change = setting::Change::Value(value.to_owned());
+            let edits = setting::change("gitconfig", &bytes, &read, index, &change)?;
+            Step::Edit { path: path.to_owned(), guard: digest(&bytes), edits }
+        }
+        None => append::at_end(path, &format!("[{section}]\n\t{name} = {value}\n"), case.facts)?,
+    };
+    Some(Draft::new(format!("sets `{section}.{name}` to `{value}`"), vec![step]))
 }
 
 /// Words that the hooks of well-known tools carry.

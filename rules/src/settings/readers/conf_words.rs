@@ -31,6 +31,7 @@ fn read(bytes: &[u8]) -> Read {
             scope: scope.clone(),
             line: number,
             span: (at + from, at + to),
+            whole: (at, ini::closed(bytes, (at + from, at + to)).1),
         });
     }
     read

@@ -29,6 +29,7 @@ fn entry(start: usize, line: &[u8], number: u64) -> Option<Entry> {
         scope: text(domain),
         line: number,
         span: (start + tab + 1, start + line.len()),
+        whole: (start, start + line.len()),
     })
 }
 

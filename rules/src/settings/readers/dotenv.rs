@@ -1,7 +1,7 @@
 //! `.env` files: `NAME=value`, with or without `export`, quoted or not; a quoted value may go on over lines. Names keep
 //! their case.
 
-use super::Reader;
+use super::{Reader, ini};
 use crate::settings::entry::{Entry, Lines, Read, text, trim};
 
 pub(crate) const READER: Reader = Reader { read, bounded: false };
@@ -26,6 +26,7 @@ fn read(bytes: &[u8]) -> Read {
                     scope: String::new(),
                     line: lines.line(start),
                     span: (start, stop),
+                    whole: (at + trim(&bytes[at..end]).0, ini::closed(bytes, (start, stop)).1),
                 });
                 next
             }

@@ -25,6 +25,7 @@ fn entry(start: usize, line: &[u8], number: u64) -> Option<Entry> {
         scope: format!("{}{}", text(&line[..authority]), text(&line[at + 1..end])),
         line: number,
         span: (start + password, start + at),
+        whole: (start, start + line.len()),
     })
 }
 

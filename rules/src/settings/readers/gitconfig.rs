@@ -149,8 +149,8 @@ impl Parser<'_> {
         while matches!(byte, b' ' | b'\t') {
             byte = self.next();
         }
-        let (value, span) = match byte {
-            b'\n' => (b"true".to_vec(), (name, name)),
+        let (value, span, end) = match byte {
+            b'\n' => (b"true".to_vec(), (name, name), name),
             b'=' => self.value()?,
             _ => return Err("a name that is followed by neither `=` nor the end of the line"),
         };
@@ -161,19 +161,22 @@ impl Parser<'_> {
                 scope: self.scope.clone(),
                 line: self.lines.line(start),
                 span,
+                whole: (start, end),
             };
             self.read.entries.push(entry);
         }
         Ok(())
     }
 
-    /// The value and its bytes in the file, from its first character to its last, quotes around it not included.
-    fn value(&mut self) -> Result<(Vec<u8>, (usize, usize)), Broken> {
+    /// The value, its bytes in the file, from its first character to its last, quotes around it not included, and where
+    /// they end with quotes.
+    fn value(&mut self) -> Result<(Vec<u8>, (usize, usize), usize), Broken> {
         let (mut value, mut span) = (Vec::new(), None);
         let (mut quoted, mut comment) = (false, false);
         // Where the value ends if nothing but blanks follows; anything else keeps them.
         let mut trimmed = None;
         let mut empty = self.at;
+        let mut closed = self.at;
         loop {
             let start = self.at;
             let solid = match self.next() {
@@ -193,7 +196,7 @@ impl Parser<'_> {
                 }
                 b'"' => {
                     quoted = !quoted;
-                    empty = self.at;
+                    (empty, closed) = (self.at, self.at);
                     None
                 }
                 b'\\' => self.escape()?,
@@ -203,10 +206,11 @@ impl Parser<'_> {
             if let Some(byte) = solid {
                 value.push(byte);
                 span.get_or_insert((start, start)).1 = self.at;
+                closed = self.at;
             }
         }
         value.truncate(trimmed.unwrap_or(value.len()));
-        Ok((value, span.unwrap_or((empty, empty))))
+        Ok((value, span.unwrap_or((empty, empty)), closed))
     }
 
     /// What follows a backslash: a line that goes on, or a character.
@@ -249,6 +253,7 @@ pub(crate) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Vec<Entry> {
             scope: "environment".to_owned(),
             line: n as u64 + 1,
             span: (0, 0),
+            whole: (0, 0),
         })
     };
     pairs.into_iter().enumerate().filter_map(entry).collect()

@@ -43,7 +43,8 @@ pub(super) fn parse(bytes: &[u8], links: &[u8]) -> Read {
         last = (from < to || indent == 0 || last.is_none()).then(|| key.clone());
         let scope = section.clone();
         let span = (at + from, at + to);
-        read.entries.push(Entry { key, value: text(&body[from..to]), scope, line: number, span });
+        let whole = (at, closed(bytes, span).1);
+        read.entries.push(Entry { key, value: text(&body[from..to]), scope, line: number, span, whole });
     }
     read
 }
@@ -59,6 +60,15 @@ fn assigns(body: &[u8]) -> bool {
     let name =
         body.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
     name > 0 && trim(&body[name..]).1.starts_with(b"=")
+}
+
+/// A value's bytes with the quotes around it.
+pub(super) fn closed(bytes: &[u8], (from, to): (usize, usize)) -> (usize, usize) {
+    let mark = from.checked_sub(1).map(|i| bytes[i]).filter(|b| matches!(b, b'"' | b'\''));
+    match mark {
+        Some(mark) if bytes.get(to) == Some(&mark) => (from - 1, to + 1),
+        _ => (from, to),
+    }
 }
 
 /// The value without blanks, quotes or a comment behind it.

@@ -38,11 +38,13 @@ fn read(bytes: &[u8]) -> Read {
             }
             Token::Colon | Token::CommentLine(_) | Token::CommentBlock(_) => true,
             Token::String(_) | Token::Word(_) | Token::Number(_) | Token::Boolean(_) if tree.wants_key() => {
-                tree.key(token.as_str());
+                tree.key_at(token.as_str(), from);
                 true
             }
-            Token::String(text) => tree.value(&text, (from + 1, (to - 1).max(from + 1))),
-            Token::Word(_) | Token::Number(_) | Token::Boolean(_) => tree.value(token.as_str(), (from, to)),
+            Token::String(text) => tree.value_in(&text, (from + 1, (to - 1).max(from + 1)), (from, to)),
+            Token::Word(_) | Token::Number(_) | Token::Boolean(_) => {
+                tree.value_in(token.as_str(), (from, to), (from, to))
+            }
             Token::Null => {
                 tree.skip();
                 true

@@ -1,7 +1,7 @@
 //! `.netrc`: words in pairs, on one line or many. Keys `login`, `password`, `account`; scope `machine HOST` or
 //! `default`. The same reader serves fetchmail's file, where `password "…"` stands among other words.
 
-use super::Reader;
+use super::{Reader, ini};
 use crate::settings::entry::{Entry, Lines, Read, text};
 
 pub(crate) const READER: Reader = Reader { read, bounded: false };
@@ -28,6 +28,7 @@ fn read(bytes: &[u8]) -> Read {
                     scope: scope.clone(),
                     line: lines.line(span.0),
                     span,
+                    whole: (start, ini::closed(bytes, span).1),
                 });
             }
             _ => {}

@@ -18,6 +18,7 @@ fn read(bytes: &[u8]) -> Read {
             scope: text(&line[..from - 1]),
             line: number,
             span: (at + from, at + line.len()),
+            whole: (at, at + line.len()),
         });
     }
     read

@@ -33,7 +33,7 @@ fn read(bytes: &[u8]) -> Read {
 
 /// The entry of one command.
 pub(super) fn command(value: &[u8], scope: String, line: u64, span: (usize, usize)) -> Entry {
-    Entry { key: "command".to_owned(), value: text(value), scope, line, span }
+    Entry { key: "command".to_owned(), value: text(value), scope, line, span, whole: (0, 0) }
 }
 
 /// `\\` and `\n`, as fish and rustyline write them; any other backslash stands for itself.

@@ -12,10 +12,12 @@ fn read(bytes: &[u8]) -> Read {
     let mut lines = Lines::new(bytes);
     let mut lexer = Lexer { bytes, at: 0, unclosed: [false; 5], heredocs: Vec::new() };
     while let Some(words) = lexer.statement() {
+        let first = read.entries.len();
         settings(bytes, &words, &mut |key, span| {
             let line = lines.line(span.0);
             read.entries.push(entry(bytes, key, span, line));
         });
+        wholes(bytes, &words, &mut read.entries[first..]);
     }
     read
 }
@@ -35,7 +37,25 @@ fn entry(bytes: &[u8], key: String, (start, end): Span, line: u64) -> Entry {
         Some(_) if !whole || inner.contains(&b'\\') => unquoted(inner, !whole),
         _ => text(inner),
     };
-    Entry { key, value, scope: String::new(), line, span }
+    Entry { key, value, line, span, whole: (start, end), ..Entry::default() }
+}
+
+/// What to take out to unset each setting of a statement: all of the statement where there is one, else its word with the
+/// blanks before it.
+fn wholes(bytes: &[u8], words: &[Span], entries: &mut [Entry]) {
+    let lead = words.iter().take_while(|w| LEAD.contains(&&bytes[w.0..w.1])).count();
+    let plain = |w: &&Span| bytes[w.0] != b'-' && !bytes[w.0..w.1].iter().any(|b| matches!(b, b'<' | b'>'));
+    let listing = words.get(lead).is_some_and(|w| ASSIGN.contains(&&bytes[w.0..w.1]));
+    let alone = entries.len() == 1 && !(listing && words[lead + 1..].iter().filter(plain).count() > 1);
+    if let (true, [entry], [first, ..], Some(last)) = (alone, &mut *entries, &words[lead..], words.last()) {
+        entry.whole = (first.0, last.1);
+        return;
+    }
+    for entry in entries {
+        let Some(word) = words.iter().position(|w| w.0 <= entry.span.0 && entry.span.1 <= w.1) else { continue };
+        let from = if word > lead { words[word - 1].1 } else { words[word].0 };
+        entry.whole = (from, words[word].1);
+    }
 }
 
 /// The text of a word as the shell would hand it on, but for `$`.

@@ -21,7 +21,7 @@ fn read(bytes: &[u8]) -> Read {
             continue;
         }
         let entry =
-            |key: String, value: String, span| Entry { key, value, scope: String::new(), line: number, span };
+            |key: String, value: String, span| Entry { key, value, scope: String::new(), line: number, span, whole: (0, 0) };
         for (from, to) in split(&rest[..options]) {
             let (name, value, at) = option(&rest[from..to]);
             let span = (base + from + at, base + from + at + value.len());

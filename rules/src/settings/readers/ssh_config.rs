@@ -15,6 +15,10 @@ const LISTS: &[&str] = &["include", "userknownhostsfile", "globalknownhostsfile"
 struct Word {
     text: String,
     span: (usize, usize),
+    /// The same with its quotes.
+    outer: (usize, usize),
+    /// Where the blanks before it begin.
+    blank: usize,
 }
 
 fn read(bytes: &[u8]) -> Read {
@@ -24,15 +28,19 @@ fn read(bytes: &[u8]) -> Read {
         let start = start + if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let Some((keyword, at)) = keyword(line) else { continue };
         let rest = (start + at, line[at..].trim_ascii_end());
-        let entry = |key: &str, word: Word, scope: &str| Entry {
+        let name = start + trim(line).0;
+        let entry = |key: &str, word: Word, scope: &str, whole: (usize, usize)| Entry {
             key: key.to_owned(),
             value: word.text,
             scope: scope.to_owned(),
             line: number,
             span: word.span,
+            whole,
         };
         if COMMANDS.contains(&keyword.as_str()) {
-            read.entries.push(entry(&keyword, raw(rest), &scope));
+            let word = raw(rest);
+            let whole = (name, word.outer.1);
+            read.entries.push(entry(&keyword, word, &scope, whole));
             continue;
         }
         let (words, closed) = words(rest);
@@ -44,12 +52,19 @@ fn read(bytes: &[u8]) -> Read {
             "match" => {
                 scope = format!("Match {}", text(rest.1));
                 let commands = executed(words);
-                read.entries.extend(commands.map(|word| entry("match.exec", word, &scope)));
+                read.entries.extend(commands.map(|word| entry("match.exec", word, &scope, (0, 0))));
             }
             key if LISTS.contains(&key) => {
-                read.entries.extend(words.into_iter().map(|word| entry(key, word, &scope)));
+                let alone = words.len() == 1;
+                read.entries.extend(words.into_iter().map(|word| {
+                    let whole = if alone { (name, word.outer.1) } else { (word.blank, word.outer.1) };
+                    entry(key, word, &scope, whole)
+                }));
             }
-            key => read.entries.extend(joined(words).map(|word| entry(key, word, &scope))),
+            key => read.entries.extend(joined(words).map(|word| {
+                let whole = (name, word.outer.1);
+                entry(key, word, &scope, whole)
+            })),
         }
         if rest.1.is_empty() {
             read.problems.push(format!("line {number}: `{keyword}` has no value"));
@@ -86,7 +101,8 @@ fn keyword(line: &[u8]) -> Option<(String, usize)> {
 }
 
 fn raw((start, rest): (usize, &[u8])) -> Word {
-    Word { text: text(rest), span: (start, start + rest.len()) }
+    let span = (start, start + rest.len());
+    Word { text: text(rest), span, outer: span, blank: start }
 }
 
 /// Splits at blanks outside quotes, up to a comment. The flag tells whether every quote was closed.
@@ -94,6 +110,7 @@ fn words((start, rest): (usize, &[u8])) -> (Vec<Word>, bool) {
     let mut words = Vec::new();
     let mut at = 0;
     loop {
+        let blank = start + at;
         at += rest[at..].iter().take_while(|b| b.is_ascii_whitespace()).count();
         if rest.get(at).is_none_or(|b| *b == b'#') {
             return (words, true);
@@ -101,7 +118,8 @@ fn words((start, rest): (usize, &[u8])) -> (Vec<Word>, bool) {
         let (value, end, closed) = word(rest, at);
         let quoted = matches!(rest[at], b'"' | b'\'') && end >= at + 2;
         let span = if quoted && closed { (at + 1, end - 1) } else { (at, end) };
-        words.push(Word { text: text(&value), span: (start + span.0, start + span.1) });
+        let (span, outer) = ((start + span.0, start + span.1), (start + at, start + end));
+        words.push(Word { text: text(&value), span, outer, blank });
         if !closed {
             return (words, false);
         }
@@ -131,9 +149,10 @@ fn word(rest: &[u8], mut at: usize) -> (Vec<u8>, usize, bool) {
 
 /// Several words as one value.
 fn joined(words: Vec<Word>) -> Option<Word> {
-    let span = (words.first()?.span.0, words.last()?.span.1);
+    let (first, last) = (words.first()?, words.last()?);
+    let (span, outer, blank) = ((first.span.0, last.span.1), (first.outer.0, last.outer.1), first.blank);
     let texts: Vec<String> = words.into_iter().map(|w| w.text).collect();
-    Some(Word { text: texts.join(" "), span })
+    Some(Word { text: texts.join(" "), span, outer, blank })
 }
 
 /// The commands of `Match … exec "command"`.

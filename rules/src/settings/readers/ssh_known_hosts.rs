@@ -29,6 +29,7 @@ fn read(bytes: &[u8]) -> Read {
             scope,
             line: number,
             span,
+            whole: (0, 0),
         });
     }
     read

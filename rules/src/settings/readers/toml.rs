@@ -39,14 +39,16 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn table(&mut self, table: &dyn TableLike, path: &str) {
         for (key, item) in table.iter() {
-            self.item(item, &joined(path, key));
+            let from = table.get_key_value(key).and_then(|(key, _)| key.span()).map(|s| s.start);
+            self.item(item, &joined(path, key), from);
         }
     }
 
-    fn item(&mut self, item: &Item, path: &str) {
+    /// `from` is where the item's key begins.
+    fn item(&mut self, item: &Item, path: &str, from: Option<usize>) {
         match item {
             Item::None => {}
-            Item::Value(value) => self.value(value, path),
+            Item::Value(value) => self.value(value, path, from),
             Item::Table(table) => self.table(table, path),
             Item::ArrayOfTables(tables) => {
                 for (i, table) in tables.iter().enumerate() {
@@ -56,12 +58,13 @@ impl Walk<'_> {
         }
     }
 
-    fn value(&mut self, value: &Value, path: &str) {
+    fn value(&mut self, value: &Value, path: &str, begins: Option<usize>) {
         match value {
             Value::InlineTable(table) => return self.table(table, path),
             Value::Array(array) => {
                 for (i, item) in array.iter().enumerate() {
-                    self.value(item, &joined(path, &i.to_string()));
+                    let begins = item.span().map(|s| s.start);
+                    self.value(item, &joined(path, &i.to_string()), begins);
                 }
                 return;
             }
@@ -74,13 +77,24 @@ impl Walk<'_> {
             None => (raw.trim().to_owned(), (0, raw.len())),
         };
         let at = self.start + span.start;
+        let end = self.start + span.end;
+        let whole = begins.map_or((0, 0), |begins| (self.start + dotted(self.text, begins), end));
         self.found.push(Entry {
+            whole,
             key: path.to_owned(),
             value: text,
             span: (at + from, at + to),
             ..Entry::default()
         });
     }
+}
+
+/// Where the key begins of which a part begins at `from`: `a` of `a.b = 1`.
+fn dotted(text: &str, from: usize) -> usize {
+    let line = text[..from].rfind(['\n', '{', ',', '[']).map_or(0, |at| at + 1);
+    let before = &text[line..from];
+    let key = before.trim_start();
+    if key.trim_end().ends_with('.') { from - key.len() } else { from }
 }
 
 fn joined(path: &str, name: &str) -> String {

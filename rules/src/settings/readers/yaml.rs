@@ -1,7 +1,7 @@
 //! YAML: from parser events, keys joined with dots, items by index. Aliases are never expanded (a small file could
 //! stand for a huge one); several documents follow each other.
 
-use super::Reader;
+use super::{Reader, ini};
 use crate::settings::entry::{Read, utf8};
 use crate::settings::tree::Tree;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -35,7 +35,7 @@ fn read(bytes: &[u8]) -> Read {
                 true
             }
             Event::Scalar(value, ..) if tree.wants_key() => {
-                tree.key(&value);
+                tree.key_at(&value, at);
                 true
             }
             Event::Alias(_) if tree.wants_key() => {
@@ -48,7 +48,12 @@ fn read(bytes: &[u8]) -> Read {
             }
             Event::Scalar(value, style, ..) => {
                 let span = inner(&mut offsets, &span, style);
-                tree.value(&value, (start + span.0, start + span.1))
+                let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
+                let plain = matches!(style, ScalarStyle::Plain);
+                let span = (start + span.0, start + span.1);
+                // A block's bytes have no end that an edit could rely on.
+                let outer = if quoted { ini::closed(bytes, span) } else { span };
+                tree.value_in(&value, span, if quoted || plain { outer } else { (0, 0) })
             }
             Event::Alias(_) => {
                 tree.skip();

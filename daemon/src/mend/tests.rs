@@ -1,0 +1,177 @@
+//! Plans of files as they are.
+#![expect(clippy::disallowed_methods, reason = "the tests make the files")]
+
+use super::*;
+use lapwing_rules::finding::Finding;
+use lapwing_rules::fix::edit::{apply, digest, merge};
+use lapwing_rules::fix::plan::Plan;
+use lapwing_rules::rule::Safety;
+use lapwing_rules::testing::fill;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A home with these files, and a workshop for it whose ids ask no keyring.
+fn workshop(files: &[(&str, &str)]) -> (TempDir, Workshop) {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let home = Home::other(dir.path());
+    let ids = Fingerprinter::new(|| Zeroizing::new([1; 32]));
+    let workshop = Workshop::with(&home, &Config::default(), ids, Trouble::default());
+    (dir, workshop)
+}
+
+fn of<'p>(plans: &'p Plans, rule: &str) -> &'p Planned {
+    let found: Vec<&str> = plans.plans.iter().map(|(f, _)| f.page.id.as_str()).collect();
+    plans.plans.iter().find(|(f, _)| f.page.id == rule).unwrap_or_else(|| panic!("{rule}: only {found:?}"))
+}
+
+fn want((finding, _): &Planned, path: &str) -> Wanted {
+    Wanted { id: finding.id.short(), path: finding.path.clone().unwrap_or_else(|| path.to_owned()) }
+}
+
+/// A file with all edits made that plans have for it.
+fn mended(bytes: &[u8], plans: &[(Finding, Plan)]) -> Vec<u8> {
+    let mut lists = Vec::new();
+    for (_, plan) in plans {
+        for step in &plan.steps {
+            if let Step::Edit { edits, guard, .. } = step {
+                assert!(*guard == digest(bytes));
+                lists.push(edits.clone());
+            }
+        }
+    }
+    apply(bytes, &merge(lists).0).unwrap()
+}
+
+#[test]
+fn what_is_wanted_is_planned_and_guarded() {
+    let config = "[http]\n\tsslVerify = false\n[core]\n\tfsmonitor = ./x.sh\n";
+    let (dir, workshop) = workshop(&[(".gitconfig", config)]);
+    fs::set_permissions(dir.path().join(".gitconfig"), fs::Permissions::from_mode(0o640)).unwrap();
+    let all = workshop.file("~/.gitconfig");
+    assert_eq!(all.plans.len(), 2);
+    let wanted = want(of(&all, "git.tls-verify-off"), "~/.gitconfig");
+    let other = Wanted { id: "F-00000000".to_owned(), path: "~/.gitconfig".to_owned() };
+    let plans = workshop.plans(&[wanted, other.clone()]);
+    assert_eq!((plans.plans.len(), plans.gone), (1, vec![other]));
+    assert!(plans.plans[0].1.safety == Safety::Safe);
+    assert_eq!(mended(config.as_bytes(), &plans.plans), b"[core]\n\tfsmonitor = ./x.sh\n");
+    let guard = &plans.guards["~/.gitconfig"];
+    assert_eq!((guard.mode, guard.size, guard.linked), (0o640, config.len() as u64, false));
+    assert_eq!(guard.inode.1, rustix::fs::stat(dir.path().join(".gitconfig")).unwrap().st_ino);
+}
+
+#[test]
+fn included_files_and_modes_of_folders_are_found_by_themselves() {
+    let (dir, workshop) = workshop(&[
+        (".gitconfig", "[include]\n\tpath = work.inc\n"),
+        ("work.inc", "[http]\n\tsslVerify = false\n"),
+        (".ssh/known", ""),
+    ]);
+    fs::set_permissions(dir.path().join(".ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let included = want(of(&workshop.file("~/.gitconfig"), "git.tls-verify-off"), "");
+    assert_eq!(included.path, "~/work.inc");
+    let open =
+        of(&Plans { plans: workshop.engine.plans_home(&workshop.cx()), ..Plans::default() }, "ssh.dir-mode")
+            .0
+            .id;
+    let open = Wanted { id: open.short(), path: "~/.ssh".to_owned() };
+    let plans = workshop.plans(&[included, open]);
+    assert!(plans.gone.is_empty() && plans.problems.is_empty());
+    assert!(matches!(&of(&plans, "ssh.dir-mode").1.steps[..], [Step::Mode { was: 0o755, mode: 0o700, .. }]));
+    assert!(
+        matches!(&of(&plans, "git.tls-verify-off").1.steps[..], [Step::Edit { path, .. }] if path == "~/work.inc")
+    );
+    assert!(plans.guards["~/.ssh"].directory && !plans.guards["~/work.inc"].directory);
+}
+
+#[test]
+fn links_are_followed_to_where_the_file_is() {
+    let (dir, workshop) = workshop(&[("dots/gitconfig", "[http]\n\tsslVerify = false\n")]);
+    symlink("dots/gitconfig", dir.path().join(".gitconfig")).unwrap();
+    let plans = workshop.file("~/.gitconfig");
+    let guard = &plans.guards["~/.gitconfig"];
+    assert!(guard.linked && guard.real.ends_with("dots/gitconfig"));
+}
+
+#[test]
+fn what_is_no_file_has_no_plans() {
+    let (dir, workshop) = workshop(&[]);
+    let pipe = dir.path().join(".gitconfig");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    for path in ["~/.gitconfig", "~/gone"] {
+        let plans = workshop.file(path);
+        assert!(plans.plans.is_empty() && plans.guards.is_empty());
+    }
+}
+
+#[test]
+fn a_file_larger_than_memory_should_hold_is_planned_window_by_window() {
+    let line = format!("{{\"text\":\"{}\"}}\n", "word ".repeat(2000));
+    let mut text = String::new();
+    for i in 0..1200 {
+        text += &line;
+        if i % 100 == 0 {
+            text += &fill("{\"text\":\"T=glpat-{{alnum:20}}\\n\"}\n", &i.to_string());
+        }
+    }
+    assert!(text.len() > READABLE);
+    let path = "~/.claude/projects/a/b.jsonl";
+    let (_dir, workshop) = workshop(&[(&path[2..], &text)]);
+    let plans = workshop.file(path).plans;
+    assert_eq!(plans.len(), 12);
+    assert!(plans.iter().all(|(_, plan)| plan.safety == Safety::Review && plan.credential));
+    let after = mended(text.as_bytes(), &plans);
+    assert!(workshop.judge_stream(path, &mut &after[..]).unwrap().is_empty());
+    let before = workshop.judge_stream(path, &mut text.as_bytes()).unwrap();
+    assert_eq!(before, plans.iter().map(|(f, _)| f.id).collect::<Vec<_>>());
+}
+
+#[test]
+fn cells_of_a_history_are_planned_each() {
+    let (dir, workshop) = workshop(&[(".local/share/atuin/x", "")]);
+    let path = "~/.local/share/atuin/history.db";
+    let db = rusqlite::Connection::open(dir.path().join(&path[2..])).unwrap();
+    db.execute("CREATE TABLE history (id TEXT, command TEXT)", []).unwrap();
+    let token = fill("glpat-{{alnum:20}}", "cells");
+    for command in
+        [format!("export T={token}"), "ls".to_owned(), format!("curl -H 'PRIVATE-TOKEN: {token}' x")]
+    {
+        db.execute("INSERT INTO history VALUES ('1', ?1)", [command]).unwrap();
+    }
+    let plans = workshop.file(path);
+    let (finding, plan) = &plans.plans[0];
+    assert_eq!((plans.plans.len(), finding.inside.as_deref()), (1, Some("history row 1, command")));
+    assert!(matches!(&plan.steps[..], [Step::Cells { secret, .. }] if secret.expose() == token.as_bytes()));
+    assert!(
+        plan.summary.ends_with("in 2 cells")
+            && plan.safety == Safety::Review
+            && !plan.summary.contains(&token)
+    );
+    assert!(plans.guards.contains_key(path));
+}
+
+#[test]
+fn people_see_no_secret() {
+    let text = fill("url = https://me:{{alnum:20}}@h.example/\nT=glpat-{{alnum:20}}\n", "hide");
+    let (_dir, workshop) = workshop(&[]);
+    let shown = String::from_utf8(workshop.hide("~/notes.txt", text.as_bytes())).unwrap();
+    assert_eq!(shown.lines().count(), 2);
+    assert!(shown.contains("T=glpat-…") && !shown.contains(&text[10..40]), "{shown}");
+}
+
+#[test]
+fn judging_looks_at_new_content_as_a_scan_would() {
+    let (dir, workshop) = workshop(&[(".gitconfig", "[http]\n\tsslVerify = false\n")]);
+    let stat = rustix::fs::stat(Path::new(&dir.path().join(".gitconfig"))).unwrap();
+    let plans = workshop.file("~/.gitconfig").plans;
+    let ids = workshop.judge("~/.gitconfig", b"[http]\n\tsslVerify = false\n", &stat);
+    assert_eq!(ids, [plans[0].0.id]);
+    assert!(workshop.judge("~/.gitconfig", b"[http]\n", &stat).is_empty());
+}

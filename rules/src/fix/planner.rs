@@ -1,0 +1,480 @@
+//! Plans for what is found: the same search as a scan, the same findings, and beside each what would mend it.
+
+use super::copies::{Copies, Taken, telling};
+use super::declared::{SecretFix, SettingFix};
+use super::edit::{digest, merge};
+use super::mender::Mender;
+use super::moves::{Moving, mover};
+use super::plan::{Draft, Edit, Plan, Step};
+use super::redact::{self, MARKER, Shape};
+use super::setting;
+use crate::checks::{Case, Check, Fix, Found, Run, entry};
+use crate::cx::Cx;
+use crate::engine::{ENVIRONMENT, Engine, included};
+use crate::facts::{Fact, Meta};
+use crate::finding::{Finding, Report};
+use crate::fingerprint::FindingId;
+use crate::place::{Place, wild};
+use crate::rule::{Kind, Page, Safety};
+use crate::secret::Secret;
+use crate::secrets::decode::utf16;
+use crate::settings::entry::{Entry, Lines, Read};
+use crate::settings::readers::gitconfig;
+use crate::settings::rules::SettingRule;
+use crate::target::Target;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A finding and what would mend it.
+pub type Planned = (Finding, Plan);
+
+impl Engine {
+    /// Plans for what [`Engine::scan`] finds in a file and in what it includes: one a finding, however often the secret stands
+    /// there. Plans for one file are for the same bytes, see [`crate::fix::edit::merge`].
+    #[must_use]
+    pub fn plans(&self, target: &Target<'_>, cx: &Cx<'_>) -> Vec<Planned> {
+        let mut plans = Vec::new();
+        self.plan_all(target, cx, None, &mut BTreeSet::from([target.path.to_owned()]), &mut plans);
+        plans.extend(self.plans_at(target.path, cx));
+        plans
+    }
+
+    /// Plans for what [`Engine::scan_home`] finds.
+    #[must_use]
+    pub fn plans_home(&self, cx: &Cx<'_>) -> Vec<Planned> {
+        let git = gitconfig::from_env(&|name| cx.facts.env(name));
+        let environment = self.risky("gitconfig", Some("git-config"), &git, cx);
+        let said = "the environment sets this, not a file: look for it in your shell's start-up files";
+        let mut plans: Vec<Planned> = environment
+            .map(|(rule, index)| {
+                let finding = self.setting(rule, &git[index], ENVIRONMENT, cx);
+                manual(finding, said)
+            })
+            .collect();
+        for (page, check) in self.checks.iter().filter(|(page, _)| !cx.switched_off(page)) {
+            let Run::Home(run) = check.run else { continue };
+            for found in run(cx.facts) {
+                let draft = checked(check, &found, (None, &[]), cx);
+                plans.push(planned(self.finding(page, Kind::Check, found, ENVIRONMENT, cx), draft));
+            }
+        }
+        plans.extend(self.plans_compromised(cx));
+        plans
+    }
+
+    fn plan_all(
+        &self,
+        target: &Target<'_>,
+        cx: &Cx<'_>,
+        from: Option<&str>,
+        met: &mut BTreeSet<String>,
+        plans: &mut Vec<Planned>,
+    ) {
+        let format = target.place.and_then(|p| p.reader.as_deref());
+        let read = format.map(|n| self.read(n, target, &mut Report::default())).unwrap_or_default();
+        let file = File { engine: self, target, cx, read: &read, guard: digest(target.bytes) };
+        let mut found = file.secrets();
+        let hidden: Vec<(usize, usize)> = found.iter().flat_map(|(_, spans)| spans.iter().copied()).collect();
+        let mut own: Vec<Planned> = found.drain(..).map(|(planned, _)| planned).collect();
+        own.extend(file.settings(&hidden));
+        own.extend(file.checks(&hidden));
+        let own = together(own);
+        for (finding, mut plan) in own {
+            let finding = Finding { path: finding.path.or_else(|| from.map(str::to_owned)), ..finding };
+            root_owned(target, &mut plan);
+            plans.push((finding, plan));
+        }
+        for path in included(target, &read.entries, cx.facts, met) {
+            if let Fact::Known(bytes) = cx.facts.read(&path) {
+                let meta = cx.facts.stat(&path).known();
+                let below = Target { path: &path, place: target.place, bytes: &bytes, meta };
+                self.plan_all(&below, cx, Some(&path), met, plans);
+            }
+        }
+    }
+}
+
+/// One file that is planned for.
+struct File<'a> {
+    engine: &'a Engine,
+    target: &'a Target<'a>,
+    cx: &'a Cx<'a>,
+    read: &'a Read,
+    guard: [u8; 32],
+}
+
+/// A secret with all its places in a file.
+struct Stood {
+    finding: Finding,
+    secret: Secret,
+    edits: Vec<Edit>,
+    /// The bytes that hold it.
+    spans: Vec<(usize, usize)>,
+    lines: Vec<u64>,
+}
+
+impl File<'_> {
+    fn edit(&self, edits: Vec<Edit>) -> Step {
+        Step::Edit { path: self.target.path.to_owned(), guard: self.guard, edits }
+    }
+
+    fn secrets(&self) -> Vec<(Planned, Vec<(usize, usize)>)> {
+        let Target { path, place, bytes, .. } = *self.target;
+        let mut stood: Vec<Stood> = Vec::new();
+        let mut known = BTreeMap::new();
+        let mut mender = Mender::new(self.engine, path, place);
+        mender.each(
+            bytes,
+            true,
+            self.cx,
+            |text| self.engine.place_hits(self.target, text, &self.read.entries),
+            &mut |seen| {
+                let index = *known.entry(seen.finding.id).or_insert(stood.len());
+                let line = seen.finding.at.line;
+                if index == stood.len() {
+                    let (secret, finding) = (Secret::new(seen.secret.to_vec()), seen.finding);
+                    stood.push(Stood {
+                        finding,
+                        secret,
+                        edits: Vec::new(),
+                        spans: Vec::new(),
+                        lines: Vec::new(),
+                    });
+                }
+                let one = &mut stood[index];
+                one.edits.extend(seen.edits);
+                one.spans.push(seen.at);
+                one.lines.push(line);
+            },
+        );
+        if records(place, path) {
+            self.copies(mender.shape(), &mut stood);
+        }
+        stood.into_iter().map(|one| self.secret(one)).collect()
+    }
+
+    /// Adds the copies of secrets that nothing but their bytes gives away.
+    fn copies(&self, shape: Option<Shape>, stood: &mut [Stood]) {
+        let bytes = self.target.bytes;
+        let Some(shape) = shape.filter(|s| *s != Shape::Fixed && utf16::detect(bytes).is_none()) else {
+            return;
+        };
+        let mut taken = Taken::default();
+        stood.iter().flat_map(|one| &one.edits).for_each(|edit| _ = taken.take((edit.start, edit.end)));
+        let telling = stood.iter().enumerate().filter(|(_, s)| telling(&s.finding, s.secret.expose()));
+        let Some(copies) = Copies::new(telling.map(|(index, s)| (index, s.secret.expose()))) else { return };
+        let mut lines = Lines::new(bytes);
+        for (owner, span) in copies.each(bytes).filter(|(_, span)| taken.take(*span)) {
+            stood[owner].edits.extend(redact::edits(shape, bytes, span, None));
+            stood[owner].spans.push(span);
+            stood[owner].lines.push(lines.line(span.0));
+        }
+        stood.iter_mut().for_each(|one| one.edits.sort_by_key(|edit| edit.start));
+    }
+
+    fn secret(&self, stood: Stood) -> (Planned, Vec<(usize, usize)>) {
+        let entry = stood.spans.first().and_then(|at| self.entry_at(*at));
+        let declared = entry.and_then(|entry| Some((entry, fix_of(self.target.place?, entry)?)));
+        let draft = match declared {
+            Some((entry, SecretFix::Move(name))) => {
+                let at = stood.spans.first().copied().unwrap_or_default();
+                self.moved(name, entry, at, stood.secret.expose())
+            }
+            Some((_, SecretFix::Redact(_))) => self.redaction(&stood),
+            None if records(self.target.place, self.target.path) => self.redaction(&stood),
+            None => None,
+        };
+        (planned(stood.finding, draft), stood.spans)
+    }
+
+    /// The entry whose value holds these bytes.
+    fn entry_at(&self, at: (usize, usize)) -> Option<&Entry> {
+        self.read.entries.iter().find(|e| e.span.0 <= at.0 && at.1 <= e.span.1 && at.0 < at.1)
+    }
+
+    fn redaction(&self, stood: &Stood) -> Option<Draft> {
+        if stood.edits.is_empty() || binary(self.target.bytes) {
+            return None;
+        }
+        Some(redaction(&stood.finding, self.edit(stood.edits.clone()), &stood.lines))
+    }
+
+    fn settings(&self, hidden: &[(usize, usize)]) -> Vec<Planned> {
+        let Some(place) = self.target.place else { return Vec::new() };
+        let Some(name) = place.reader.as_deref() else { return Vec::new() };
+        let risky = self.engine.risky(name, Some(&place.id), &self.read.entries, self.cx);
+        risky
+            .map(|(rule, index)| {
+                let finding = self.engine.setting(rule, &self.read.entries[index], self.target.path, self.cx);
+                planned(finding, self.setting(name, rule, index, hidden))
+            })
+            .collect()
+    }
+
+    fn setting(
+        &self,
+        name: &str,
+        rule: &SettingRule,
+        index: usize,
+        hidden: &[(usize, usize)],
+    ) -> Option<Draft> {
+        let fix = rule.spec.fix.as_ref()?;
+        let entry = &self.read.entries[index];
+        if let SettingFix::Move(name) = fix {
+            return self.moved(name, entry, entry.span, entry.value.as_bytes());
+        }
+        let change = setting::wanted(fix, &entry.value)?;
+        if let setting::Change::Value(new) = &change {
+            let after = Entry { value: new.clone(), ..entry.clone() };
+            if rule.fires(self.target.place.map(|p| p.id.as_str()), &after) {
+                return None;
+            }
+        }
+        let changed = |change| self.changed(name, index, change, hidden, rule.spec.hide);
+        changed(&change).or_else(|| {
+            let comment = matches!(change, setting::Change::Comment);
+            comment.then(|| changed(&setting::Change::Unset)).flatten()
+        })
+    }
+
+    fn moved(&self, name: &str, entry: &Entry, at: (usize, usize), secret: &[u8]) -> Option<Draft> {
+        let (target, entries, facts) = (self.target, &self.read.entries[..], self.cx.facts);
+        (mover(name)?.plan)(&Moving { target, entries, entry, at, secret, facts })
+    }
+
+    fn changed(
+        &self,
+        name: &str,
+        index: usize,
+        change: &setting::Change,
+        hidden: &[(usize, usize)],
+        hide: bool,
+    ) -> Option<Draft> {
+        // Of a file in UTF-16 the reader has seen a transcription: its spans are not the file's.
+        if utf16::detect(self.target.bytes).is_some() {
+            return None;
+        }
+        let mut edits = setting::change(name, self.target.bytes, self.read, index, change)?;
+        let mut secret = false;
+        for edit in &mut edits {
+            edit.secret = hide || hidden.iter().any(|h| h.0 < edit.end && edit.start < h.1);
+            secret |= edit.secret;
+        }
+        let entry = &self.read.entries[index];
+        let mut draft = Draft::new(summary(entry, change, hide || secret), vec![self.edit(edits)]);
+        if secret {
+            draft.left.push("what it held is not kept: undo cannot bring it back".to_owned());
+        }
+        Some(draft)
+    }
+
+    fn checks(&self, hidden: &[(usize, usize)]) -> Vec<Planned> {
+        let Target { path, place, .. } = *self.target;
+        let name = place.and_then(|p| p.reader.as_deref());
+        let mut plans = Vec::new();
+        for (page, check, all) in self.engine.checked(self.target, &self.read.entries, self.cx) {
+            for found in all {
+                let draft = match check.fix {
+                    Fix::Unset => {
+                        name.zip(entry(&found, &self.read.entries)).and_then(|(name, (index, _))| {
+                            self.changed(name, index, &setting::Change::Unset, hidden, false)
+                        })
+                    }
+                    _ => checked(check, &found, (Some(self.target), &self.read.entries), self.cx),
+                };
+                plans.push(planned(self.engine.finding(page, Kind::Check, found, path, self.cx), draft));
+            }
+        }
+        plans
+    }
+}
+
+/// The fix of the place's secret that an entry is.
+fn fix_of<'a>(place: &'a Place, entry: &Entry) -> Option<&'a SecretFix> {
+    let specs = place.secrets.iter().map(|(_, spec)| spec);
+    let own =
+        specs.filter(|spec| spec.keys.iter().any(|k| wild(k, &entry.key))).find_map(|spec| spec.fix.as_ref());
+    own.or(place.fix.as_ref())
+}
+
+/// Whether a file only records what was.
+pub(super) fn records(place: Option<&Place>, path: &str) -> bool {
+    match place {
+        Some(place) => place.record,
+        None => path.rsplit('/').next().unwrap_or(path).ends_with(".log"),
+    }
+}
+
+/// Whether lengths and checksums may depend on every byte of a file.
+pub(super) fn binary(bytes: &[u8]) -> bool {
+    utf16::detect(bytes).is_none() && memchr::memchr(0, &bytes[..bytes.len().min(64 << 10)]).is_some()
+}
+
+/// The draft that takes out a secret which stands on these lines.
+pub(super) fn redaction(finding: &Finding, step: Step, lines: &[u64]) -> Draft {
+    let summary = format!("{} becomes {MARKER} {}", finding.preview, on_lines(lines));
+    let mut draft = Draft::new(summary, vec![step]);
+    draft.left.push("copies in other files, and whatever has been read or copied before".to_owned());
+    draft
+}
+
+/// `on line 4`, `on lines 4 and 9`, `on 12 lines from 4 to 80`.
+fn on_lines(lines: &[u64]) -> String {
+    let mut lines = lines.to_vec();
+    lines.sort_unstable();
+    lines.dedup();
+    match lines[..] {
+        [] => String::new(),
+        [one] => format!("on line {one}"),
+        [one, two] => format!("on lines {one} and {two}"),
+        [first, .., last] => format!("on {} lines from {first} to {last}", lines.len()),
+    }
+}
+
+fn summary(entry: &Entry, change: &setting::Change, hide: bool) -> String {
+    let (key, line) = (&entry.key, entry.line);
+    match change {
+        setting::Change::Unset => format!("removes `{key}` (line {line})"),
+        setting::Change::Comment => format!("turns `{key}` into a comment (line {line})"),
+        setting::Change::Value(_) if hide => format!("changes `{key}` (line {line})"),
+        setting::Change::Value(new) => format!("sets `{key}` to `{new}` (line {line})"),
+    }
+}
+
+/// What a check's own fix proposes.
+fn checked(
+    check: &Check,
+    found: &Found,
+    (target, entries): (Option<&Target<'_>>, &[Entry]),
+    cx: &Cx<'_>,
+) -> Option<Draft> {
+    match check.fix {
+        Fix::None | Fix::Unset => None,
+        Fix::Close(bits) => {
+            let (path, meta) = match (&found.path, target) {
+                (Some(path), _) => (path.clone(), cx.facts.stat(path).known()?),
+                (None, Some(target)) => (target.path.to_owned(), target.meta?),
+                (None, None) => return None,
+            };
+            super::mode::close(path, meta, bits)
+        }
+        Fix::Steps(_, steps) => steps(&Case { found, target, entries, facts: cx.facts }),
+    }
+}
+
+/// One plan for each finding: a setting that is said several times is one.
+fn together(plans: Vec<Planned>) -> Vec<Planned> {
+    let mut known: BTreeMap<(FindingId, String), usize> = BTreeMap::new();
+    let mut out: Vec<Planned> = Vec::new();
+    for (finding, plan) in plans {
+        let key = (finding.id, finding.page.id.clone());
+        match known.get(&key) {
+            Some(index) => join(&mut out[*index].1, plan),
+            None => {
+                known.insert(key, out.len());
+                out.push((finding, plan));
+            }
+        }
+    }
+    out
+}
+
+/// Puts the edits of a plan for the same bytes into another. Where one is left to a person, so is all.
+fn join(plan: &mut Plan, more: Plan) {
+    let steps = (&mut plan.steps[..], more.steps);
+    let joined = match steps {
+        ([Step::Edit { edits, .. }], mut steps) if steps.len() == 1 => match steps.pop() {
+            Some(Step::Edit { edits: added, .. }) => {
+                let (merged, left_out) = merge(vec![std::mem::take(edits), added]);
+                *edits = merged;
+                left_out.is_empty()
+            }
+            _ => false,
+        },
+        // The same step for the same thing.
+        ([_, ..], steps) => !steps.is_empty(),
+        ([], _) => false,
+    };
+    if joined {
+        plan.credential |= more.credential;
+        plan.summary = format!("{}; {}", plan.summary, more.summary);
+        if plan.credential && plan.safety == Safety::Safe {
+            plan.safety = Safety::Review;
+        }
+    } else {
+        plan.steps.clear();
+        plan.safety = Safety::Manual;
+        plan.credential = false;
+    }
+}
+
+/// A plan that leaves everything to a person, and why.
+fn manual(finding: Finding, why: &str) -> Planned {
+    let (finding, mut plan) = planned(finding, None);
+    plan.left.push(why.to_owned());
+    (finding, plan)
+}
+
+/// A draft with what its rule's page says.
+pub(super) fn planned(finding: Finding, draft: Option<Draft>) -> Planned {
+    let page: &Page = &finding.page;
+    let by_hand = page.advice.split_inclusive(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    let advised = || Draft::new(format!("left to you: {by_hand}"), Vec::new());
+    let draft =
+        draft.filter(|d| !d.steps.is_empty() || d.safety == Some(Safety::Manual)).unwrap_or_else(advised);
+    let secret = draft.steps.iter().any(Step::secret);
+    let safety = match draft.safety.unwrap_or(page.safety) {
+        _ if draft.steps.is_empty() => Safety::Manual,
+        // What takes a secret out cannot be undone, and a page's `manual` is about its command.
+        Safety::Safe if secret => Safety::Review,
+        Safety::Manual => Safety::Review,
+        said => said,
+    };
+    let plan = Plan {
+        finding: finding.id,
+        rule: page.id.clone(),
+        safety,
+        summary: draft.summary,
+        steps: draft.steps,
+        left: draft.left,
+        advice: draft.advice.unwrap_or_else(|| page.advice.clone()),
+        revoke: page.revoke.clone(),
+        credential: draft.credential || secret,
+    };
+    (finding, plan)
+}
+
+/// A file of the system is not changed in the user's name.
+fn root_owned(target: &Target<'_>, plan: &mut Plan) {
+    let root = |meta: Meta| meta.root && !meta.own;
+    if !plan.steps.is_empty() && target.path.starts_with('/') && target.meta.is_some_and(root) {
+        plan.steps.clear();
+        plan.safety = Safety::Manual;
+        plan.credential = false;
+        plan.left.push("the file belongs to root: change it as root".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fix::edit::apply;
+    use crate::testing::{Home, fill, plans};
+
+    #[test]
+    fn a_setting_and_a_secret_get_plans() {
+        let engine = Engine::builtin();
+        let text = "[http]\n\tsslVerify = false\n[user]\n\tname = Dev\n";
+        let home = Home::default().file("~/.gitconfig", text);
+        let found = plans(&engine, &home, "~/.gitconfig");
+        assert_eq!(found.len(), 1);
+        let Step::Edit { edits, .. } = &found[0].1.steps[0] else { panic!("no edit") };
+        assert_eq!(apply(text.as_bytes(), edits).unwrap(), b"[user]\n\tname = Dev\n");
+
+        let text = fill("ls\nexport GITHUB_TOKEN=glpat-{{alnum:20}}\ncd\n", "planner");
+        let found = plans(&engine, &Home::default().file("~/.bash_history", &text), "~/.bash_history");
+        let Step::Edit { edits, .. } = &found[0].1.steps[0] else { panic!("no edit") };
+        let after = apply(text.as_bytes(), edits).unwrap();
+        assert_eq!(after, format!("ls\nexport GITHUB_TOKEN={MARKER}\ncd\n").as_bytes());
+        assert!(found[0].1.safety == Safety::Review && found[0].1.credential);
+    }
+}
