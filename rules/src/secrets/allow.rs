@@ -89,6 +89,7 @@ pub(crate) fn reference(value: &[u8]) -> bool {
         || starts(b"`")
         || has(b"${")
         || has(b"{{")
+        || has(b"}}")
         || has(b"$(")
         || has(b"%(")
         || has(b"#{")
@@ -161,6 +162,8 @@ mod tests {
             "$TOKEN",
             "\\$TOKEN_OF_A_SCRIPT",
             "{{ token }}",
+            // What is left of `{{a:b}}` behind its colon.
+            "b}}",
             "op://vault/item",
             "process.env.TOKEN",
             "%TOKEN%",
