@@ -88,6 +88,7 @@ pub(crate) fn reference(value: &[u8]) -> bool {
         || starts(b"!")
         || starts(b"`")
         || (v.contains(&b'{') && (has(b"${") || has(b"{{") || has(b"#{")))
+        || (v.contains(&b'}') && has(b"}}"))
         || (v.contains(&b'(') && (has(b"$(") || has(b"%(")))
         || (v.contains(&b'.') && (has(b"process.env") || has(b"os.environ") || has(b"secrets.")))
         || has(b"getenv")
@@ -156,6 +157,8 @@ mod tests {
             "$TOKEN",
             "\\$TOKEN_OF_A_SCRIPT",
             "{{ token }}",
+            // What is left of `{{a:b}}` behind its colon.
+            "b}}",
             "op://vault/item",
             "process.env.TOKEN",
             "%TOKEN%",

@@ -32,10 +32,7 @@ fn check(seen: &Seen<'_>) -> Evidence {
     let mut different: Vec<&str> = phrase.split(' ').collect();
     different.sort_unstable();
     different.dedup();
-    if different.len() < DIFFERENT
-        || PUBLIC.contains(&phrase.as_str())
-        || published(phrase.as_bytes())
-    {
+    if different.len() < DIFFERENT || PUBLIC.contains(&phrase.as_str()) || published(phrase.as_bytes()) {
         return Proof::Harmless.into();
     }
     judged(&phrase, count)
