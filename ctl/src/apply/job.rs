@@ -4,7 +4,9 @@
 use super::busy::Running;
 use super::receipt::{Mended, Receipt, State, Store};
 use super::refused::Refused;
-use super::step::{Bench, Pending, Rules, cells, create, mode, remove, rewrite};
+use super::keep::verify;
+use super::step::outside::Outside;
+use super::step::{Bench, Pending, Rules, cells, create, keep, mode, quarantine, remove, rewrite};
 use lapwing_agent::home::Home;
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::fix::edit::merge;
@@ -40,6 +42,8 @@ struct Job {
     steps: Vec<Box<dyn Pending>>,
     /// Where its changes begin in the receipt.
     first: usize,
+    /// So many of its steps stay done although it has failed.
+    stays: usize,
 }
 
 impl Applier<'_> {
@@ -81,7 +85,7 @@ impl Applier<'_> {
         self.store.write(&self.receipt)?;
         let mut done = Vec::new();
         for mut job in jobs {
-            match commit(&mut job.steps) {
+            match commit(&mut job) {
                 Ok(()) => done.push(job),
                 Err(why) => self.over(job, Err(why), outcomes),
             }
@@ -95,7 +99,10 @@ impl Applier<'_> {
                     let back = revert(&mut job.steps);
                     Err((path, back.err().unwrap_or(Refused::StillThere)))
                 }
-                Some(path) => Err((path, Refused::StillThere)),
+                Some(path) => {
+                    job.stays = job.steps.len();
+                    Err((path, Refused::StillThere))
+                }
                 None => settle(&mut job.steps),
             };
             self.over(job, result, outcomes);
@@ -107,6 +114,7 @@ impl Applier<'_> {
     fn over(&mut self, job: Job, result: Result<(), (String, Refused)>, outcomes: &mut Vec<Outcome>) {
         let state = if result.is_ok() { State::Done } else { State::Dropped };
         for (i, step) in job.steps.iter().enumerate() {
+            let state = if i < job.stays { State::Done } else { state };
             self.receipt.changes[job.first + i] = super::receipt::Change { state, ..step.change() };
         }
         for plan in job.plans {
@@ -182,7 +190,7 @@ fn prepare(bench: &Bench<'_>, mut plans: Vec<Plan>) -> (Option<Job>, Vec<Outcome
     let mut refused = Vec::new();
     loop {
         let clash = match steps(bench, &plans) {
-            Ok(steps) => return (Some(Job { plans, steps, first: 0 }), refused),
+            Ok(steps) => return (Some(Job { plans, steps, first: 0, stays: 0 }), refused),
             Err(Trouble::Clash(index, path)) => Some((index, path)),
             Err(Trouble::Refused(path, why)) => {
                 let failed = |plan| Outcome { plan, result: Err((path.clone(), why.clone())) };
@@ -208,7 +216,10 @@ fn steps(bench: &Bench<'_>, plans: &[Plan]) -> Result<Vec<Box<dyn Pending>>, Tro
     for (index, plan) in plans.iter().enumerate() {
         for step in &plan.steps {
             let Step::Edit { path, guard, edits } = step else {
-                slots.push(Slot::Other(step));
+                // A file that two plans would make alike is made once.
+                if !slots.iter().any(|slot| matches!(slot, Slot::Other(known) if alike(known, step))) {
+                    slots.push(Slot::Other(step));
+                }
                 continue;
             };
             let known = slots.iter_mut().find_map(|slot| match slot {
@@ -225,6 +236,13 @@ fn steps(bench: &Bench<'_>, plans: &[Plan]) -> Result<Vec<Box<dyn Pending>>, Tro
     // What is kept is kept before any file is touched.
     slots.sort_by_key(|slot| !matches!(slot, Slot::Other(Step::Keep { .. })));
     slots.iter().map(|slot| ready(bench, plans, slot)).collect()
+}
+
+fn alike(a: &Step, b: &Step) -> bool {
+    match (a, b) {
+        (Step::Create { path: p, bytes: x, .. }, Step::Create { path: q, bytes: y, .. }) => p == q && x == y,
+        _ => false,
+    }
 }
 
 fn ready(bench: &Bench<'_>, plans: &[Plan], slot: &Slot<'_>) -> Result<Box<dyn Pending>, Trouble> {
@@ -252,17 +270,35 @@ fn other(bench: &Bench<'_>, step: &Step) -> Result<Box<dyn Pending>, Refused> {
         Step::Mode { path, was, mode } => Box::new(mode::prepare(bench, path, *was, *mode)?),
         Step::Cells { path, secret } => Box::new(cells::prepare(bench, path, secret.expose())?),
         Step::Remove { path, guard } => Box::new(remove::prepare(bench, path, *guard)?),
-        _ => return Err(Refused::Missing("this version cannot do it yet".to_owned())),
+        Step::Keep { store, secret } => Box::new(keep::prepare(store, secret)),
+        Step::Quarantine { path } => Box::new(quarantine::prepare(bench.home, path, bench.receipt)?),
+        Step::StopUnit { unit } => Box::new(Outside::Stop(unit.clone())),
+        Step::Gone { programs } => Box::new(Outside::Gone(bench.home.clone(), programs.clone())),
+        Step::Guide { argv, .. } => Box::new(Outside::Guide(bench.home.clone(), argv.clone())),
+        Step::Edit { .. } => return Err(Refused::Overlap),
     })
 }
 
-/// Commits steps in order; those before one that fails are taken back.
-fn commit(steps: &mut [Box<dyn Pending>]) -> Result<(), (String, Refused)> {
+/// Commits steps in order; those before one that fails are taken back, but not where that would bring a worm back.
+fn commit(job: &mut Job) -> Result<(), (String, Refused)> {
+    let steps = &mut job.steps;
     for i in 0..steps.len() {
         if let Err(why) = steps[i].commit() {
             let path = steps[i].change().path;
+            if lasting(&job.plans) {
+                job.stays = i;
+                return Err((path, why));
+            }
             let back = revert(&mut steps[..i]);
             return Err((path, back.err().unwrap_or(why)));
+        }
+    }
+    // Whether the tool finds what was kept, set up as it is now: nobody is locked out of what is theirs.
+    for step in job.plans.iter().flat_map(|p| &p.steps) {
+        let Step::Keep { store, secret } = step else { continue };
+        if let Err(why) = verify(store, secret) {
+            let back = revert(steps);
+            return Err((String::new(), back.err().unwrap_or_else(|| keep::refused(&why))));
         }
     }
     Ok(())

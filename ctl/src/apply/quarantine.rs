@@ -261,7 +261,24 @@ fn over(dir: &OwnedFd, kept: &Kept, spot: &Spot) -> Result<(), Refused> {
     sys::unlinkat(dir, CONTENT, AtFlags::empty()).map_err(fail)
 }
 
+/// Moves what was put back into its entry once more; `false` when it is not there.
+pub(crate) fn again(home: &Home, kept: &Kept) -> Result<bool, Refused> {
+    match prepare(home, &kept.shown, "", kept.at)? {
+        Some(mut step) => {
+            step.kept = kept.clone();
+            step.commit()
+        }
+        None => Ok(false),
+    }
+}
+
+/// Whether something lies in the quarantine.
+pub(crate) fn holds(home: &Home, kept: &Kept) -> bool {
+    sys::lstat(directory(home).join(&kept.entry).join(CONTENT)).is_ok()
+}
+
 /// Everything that is in the quarantine, by its manifest.
+#[cfg(test)]
 pub(crate) fn all(home: &Home) -> Vec<Kept> {
     let dir = directory(home);
     #[expect(clippy::disallowed_methods, reason = "our own directory")]
@@ -271,6 +288,7 @@ pub(crate) fn all(home: &Home) -> Vec<Kept> {
     all
 }
 
+#[cfg(test)]
 fn read_manifest(entry: &Path) -> Option<Kept> {
     #[expect(clippy::disallowed_methods, reason = "our own file")]
     let file = File::open(entry.join(MANIFEST)).ok()?;

@@ -2,6 +2,8 @@
 //! to take it back. Never what was secret, and never a digest of it.
 
 use super::fresh::Fresh;
+use super::keep::Stored;
+use super::quarantine::Kept;
 use super::refused::Refused;
 use super::spot::Spot;
 use rustix::fs as sys;
@@ -111,6 +113,26 @@ pub(crate) enum Deed {
     Cells {
         /// How many.
         cells: u64,
+    },
+    /// A credential was kept.
+    Keep {
+        /// Where, and whether it was there before.
+        stored: Stored,
+    },
+    /// Something was moved into the quarantine.
+    Quarantine {
+        /// What, and where it was; `null` when it was gone already.
+        kept: Option<Kept>,
+    },
+    /// A unit was stopped and disabled.
+    Stop {
+        /// Its name.
+        unit: String,
+    },
+    /// Nothing of these programs ran any more.
+    Gone {
+        /// As indicators name them.
+        programs: Vec<String>,
     },
     /// A program was run in the terminal.
     Guide {

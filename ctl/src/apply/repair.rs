@@ -2,6 +2,7 @@
 
 use super::inverse::locate;
 use super::lock;
+use super::quarantine;
 use super::receipt::{Change, Deed, Print, State, Store};
 use super::refused::Refused;
 use super::spot::Spot;
@@ -50,6 +51,14 @@ pub(crate) fn repair(home: &Home, store: &Store) -> Result<Vec<Mended>, Refused>
 
 /// Whether the change is in place: `done` if so, `not` otherwise. What stands beside the file is taken away.
 fn end(home: &Home, receipt: &str, change: &Change, done: State, not: State) -> State {
+    match &change.deed {
+        // What is kept harms nobody where it is, and a stopped unit stays stopped.
+        Deed::Keep { .. } | Deed::Stop { .. } | Deed::Gone { .. } | Deed::Guide { .. } => return done,
+        Deed::Quarantine { kept } => {
+            return if kept.as_ref().is_some_and(|k| quarantine::holds(home, k)) { done } else { not };
+        }
+        _ => {}
+    }
     let spot = Spot::at(&home.path(&change.path), &change.path).or_else(|_| Spot::find(home, &change.path));
     let Ok(spot) = spot else {
         // Its directory is gone, and with it whatever was in it.
@@ -69,7 +78,12 @@ fn end(home: &Home, receipt: &str, change: &Change, done: State, not: State) -> 
         Deed::Create { after, .. } => is(&spot, after),
         Deed::Mode { mode, .. } => spot.stat().ok().flatten().is_some_and(|s| s.st_mode & 0o7777 == *mode),
         Deed::Remove { temporary } => !put_back(&spot, temporary),
-        Deed::Cells { .. } | Deed::Guide { .. } => true,
+        Deed::Cells { .. }
+        | Deed::Guide { .. }
+        | Deed::Keep { .. }
+        | Deed::Stop { .. }
+        | Deed::Gone { .. }
+        | Deed::Quarantine { .. } => true,
     };
     let _ = spot.settle();
     if there { done } else { not }

@@ -6,7 +6,8 @@ use super::receipt::{Change, Deed, Inverse, Receipt, State, Store};
 use super::refused::Refused;
 use super::repair::{WHOLE, is};
 use super::spot::Spot;
-use super::step::{Bench, Pending, Rules, mode, rewrite};
+use super::keep;
+use super::step::{Bench, Pending, Rules, mode, quarantine, rewrite};
 use lapwing_agent::home::Home;
 use lapwing_rules::fix::edit::digest;
 use lapwing_rules::fix::plan::Edit;
@@ -123,6 +124,21 @@ fn prepare(bench: &Bench<'_>, change: &Change) -> Result<(Option<Box<dyn Pending
         }
         Deed::Cells { cells } => {
             undone.secrets = usize::try_from(*cells).unwrap_or(usize::MAX);
+            None
+        }
+        Deed::Keep { stored } => {
+            undone.path = keep::place(&stored.store);
+            undone.note = Some(keep::after_undo(&stored.store));
+            None
+        }
+        Deed::Quarantine { kept: Some(kept) } => {
+            undone.restored = 1;
+            Some(Box::new(quarantine::Back::new(bench.home, kept)))
+        }
+        Deed::Quarantine { kept: None } | Deed::Gone { .. } => None,
+        Deed::Stop { unit } => {
+            undone.path.clone_from(unit);
+            undone.note = Some("it stays stopped and disabled".to_owned());
             None
         }
         Deed::Guide { argv } => {

@@ -2,13 +2,14 @@
 
 use super::Session;
 use crate::apply::job::Applier;
-use crate::apply::receipt::{Receipt, Store};
+use crate::apply::receipt::{Receipt, State as Changed, Store};
 use crate::apply::repair::repair;
 use crate::apply::turn::Turn;
 use crate::cli::Fix;
 use crate::dates;
 use crate::exit::{Exit, usage};
 use crate::mend::ask::{Answer, ask, line};
+use crate::mend::hold::hold;
 use crate::mend::report::{Item, Report, Status, Trouble};
 use crate::mend::rules::ByWorkshop;
 use crate::mend::show::Show;
@@ -142,7 +143,10 @@ impl Work<'_> {
     fn batch(&mut self, records: &[Record]) -> anyhow::Result<()> {
         let records: Vec<&Record> = records.iter().collect();
         let mut apply = Vec::new();
-        for (finding, plan) in self.plans(&records) {
+        let plans = self.plans(&records);
+        let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
+        self.held(held)?;
+        for (finding, plan) in plans {
             let item = |status| Item::new(&finding, &plan, status);
             let refused = |word, text| item(Status::Refused).because(Status::Refused, word, "", text);
             match plan.safety {
@@ -172,6 +176,9 @@ impl Work<'_> {
         let mut left = std::collections::VecDeque::from(records);
         while let Some(record) = left.pop_front() {
             let plans = self.plans(&[&record]);
+            // What has to wait is not asked about.
+            let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
+            self.held(held)?;
             if plans.is_empty() {
                 continue;
             }
@@ -241,6 +248,9 @@ impl Work<'_> {
     fn apply(&mut self, plans: Vec<Planned>) -> anyhow::Result<()> {
         let titles: HashMap<String, String> =
             plans.iter().map(|(f, _)| (f.id.short(), f.page.title.clone())).collect();
+        // Once more, at the last moment: a worm may have come while the question was open.
+        let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
+        self.held(held)?;
         let plans = plans.into_iter().map(|(_, plan)| plan).collect();
         for outcome in self.applier.apply(plans).context("nothing more was changed")? {
             let title = titles.get(&outcome.plan.finding.short()).map(String::as_str).unwrap_or_default();
@@ -254,6 +264,17 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Tells what has to wait, and why.
+    fn held(&mut self, held: Vec<Item>) -> anyhow::Result<()> {
+        for item in held {
+            if !self.json {
+                self.tell(&item)?;
+            }
+            self.report.results.push(item);
+        }
+        Ok(())
+    }
+
     fn tell(&mut self, item: &Item) -> anyhow::Result<()> {
         let text = match &item.reason {
             None => format!("mended: {}", clean(&item.summary)),
@@ -264,7 +285,9 @@ impl Work<'_> {
     }
 
     fn end(mut self) -> anyhow::Result<Exit> {
-        if !self.applier.receipt.mended.is_empty() {
+        if self.applier.receipt.changes.iter().any(|c| c.state == Changed::Done) {
+            let mended: Vec<String> = self.applier.receipt.mended.iter().map(|m| m.id.clone()).collect();
+            examine::mended(self.show.home, &mended)?;
             self.report.receipt = Some(self.applier.receipt.id.clone());
             let touched: BTreeSet<String> = self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
             self.show.workshop.remember(&touched.into_iter().collect::<Vec<_>>())?;

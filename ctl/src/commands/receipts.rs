@@ -1,6 +1,7 @@
 //! `lapwing receipts`: what was changed and when, and what an interrupted run has left.
 
 use super::Session;
+use crate::apply::keep;
 use crate::apply::receipt::{Deed, Receipt, State, Store};
 use crate::apply::repair::repair;
 use crate::apply::turn::Turn;
@@ -113,6 +114,11 @@ fn deed(deed: &Deed) -> String {
         Deed::Mode { was, mode } => format!("mode {was:04o} became {mode:04o}"),
         Deed::Remove { .. } => "removed".to_owned(),
         Deed::Cells { cells } => format!("{} masked", count(*cells, "value", "values")),
+        Deed::Keep { stored } => format!("kept: {} has it", clean(keep::place(&stored.store).trim_end_matches(','))),
+        Deed::Quarantine { kept: Some(kept) } => format!("moved into the quarantine as {}", clean(&kept.entry)),
+        Deed::Quarantine { kept: None } => "was gone already".to_owned(),
+        Deed::Stop { unit } => format!("{} was stopped and disabled", clean(unit)),
+        Deed::Gone { programs } => format!("nothing of it ran any more ({})", clean(&programs.join(", "))),
         Deed::Guide { argv } => format!("`{}` was run", clean(&argv.join(" "))),
     }
 }

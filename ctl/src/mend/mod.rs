@@ -2,6 +2,7 @@
 //! Nothing here touches a file; `apply` does.
 
 pub(crate) mod ask;
+pub(crate) mod hold;
 pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod show;

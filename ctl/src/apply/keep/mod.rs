@@ -103,6 +103,24 @@ pub(crate) fn place(store: &Store) -> String {
     }
 }
 
+/// What a person should know when the files are as before and the credential is not in them.
+pub(crate) fn after_undo(store: &Store) -> String {
+    let how = match store {
+        Store::Git { helper, .. } => {
+            format!("`git config --global credential.helper {helper}` lets Git find it there")
+        }
+        Store::Keyring { name } => format!("`lapwing secret get {name}` prints it, `lapwing secret remove {name}` removes it"),
+        Store::Cargo { registry, .. } => {
+            format!("`global-credential-providers = [\"cargo:libsecret\"]` lets Cargo find it there; `cargo logout --registry {registry}` removes it")
+        }
+        Store::Docker { server, .. } => format!("`credHelpers` lets Docker find it there; `docker logout {server}` removes it"),
+        Store::Python { service, username } => {
+            format!("`keyring get {service} {username}` prints it, `keyring del {service} {username}` removes it")
+        }
+    };
+    format!("the credential stays in the keyring: {how}")
+}
+
 /// What the keyring's own program shows of a secret of this name.
 pub(crate) fn label(name: &str) -> String {
     format!("Lapwing: {name}")
