@@ -129,8 +129,8 @@ impl Work<'_> {
         let troubles = problems.into_iter().map(|p| Trouble { path: p.what, why: p.why });
         self.report.problems.extend(troubles);
         for path in plans.iter().flat_map(|(_, plan)| &plan.steps).filter_map(|s| s.path()) {
-            if !self.applier.seen.contains_key(path)
-                && let Ok(spot) = crate::apply::spot::Spot::find(self.show.home, path)
+            // Read afresh, seen afresh: an earlier change of this run may have been to the same file.
+            if let Ok(spot) = crate::apply::spot::Spot::find(self.show.home, path)
                 && let Ok(Some(stat)) = spot.stat()
             {
                 self.applier.seen.insert(path.to_owned(), stat);
