@@ -36,7 +36,7 @@ impl Work<'_> {
             let text = match (&item.reason, item.status) {
                 (Some(why), _) => format!("not changed: {}", why.text),
                 (None, Status::Gone) => "is not there any more".to_owned(),
-                (None, _) => format!("by hand: {}", clean(&item.summary)),
+                (None, _) => clean(&item.summary),
             };
             wrap(&mut self.session.out, &format!("{}  ", item.id), &text, width)?;
         }

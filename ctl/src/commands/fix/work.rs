@@ -38,7 +38,9 @@ pub(super) struct Work<'a> {
 fn wanted(records: &[&Record]) -> Vec<Wanted> {
     let mut all = Vec::new();
     for record in records {
-        let paths: BTreeSet<&str> = record.sightings.iter().map(|s| s.path.as_str()).collect();
+        // A database's log is mended with its database.
+        let whole = |path: &'_ str| path.len() - if path.ends_with("-wal") { "-wal".len() } else { 0 };
+        let paths: BTreeSet<&str> = record.sightings.iter().map(|s| &s.path[..whole(&s.path)]).collect();
         let paths = if paths.is_empty() { BTreeSet::from([""]) } else { paths };
         all.extend(paths.into_iter().map(|path| Wanted { id: record.id.clone(), path: path.to_owned() }));
     }
