@@ -79,7 +79,9 @@ impl Show<'_> {
             Step::Cells { path, .. } => format!("masks it in the rows of {}", clean(path)),
             Step::Quarantine { path } => format!("moves {} into the quarantine", clean(path)),
             Step::StopUnit { unit } => format!("stops and disables {}", clean(unit)),
-            Step::Gone { programs } => format!("checks that none of these runs: {}", clean(&programs.join(", "))),
+            Step::Gone { programs } => {
+                format!("checks that none of these runs: {}", clean(&programs.join(", ")))
+            }
             Step::Guide { argv, why } => format!("runs `{}`: {}", clean(&argv.join(" ")), clean(why)),
         };
         wrap(out, "    ", &text, self.width)

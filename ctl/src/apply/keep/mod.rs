@@ -109,13 +109,21 @@ pub(crate) fn after_undo(store: &Store) -> String {
         Store::Git { helper, .. } => {
             format!("`git config --global credential.helper {helper}` lets Git find it there")
         }
-        Store::Keyring { name } => format!("`lapwing secret get {name}` prints it, `lapwing secret remove {name}` removes it"),
-        Store::Cargo { registry, .. } => {
-            format!("`global-credential-providers = [\"cargo:libsecret\"]` lets Cargo find it there; `cargo logout --registry {registry}` removes it")
+        Store::Keyring { name } => {
+            format!("`lapwing secret get {name}` prints it, `lapwing secret remove {name}` removes it")
         }
-        Store::Docker { server, .. } => format!("`credHelpers` lets Docker find it there; `docker logout {server}` removes it"),
+        Store::Cargo { registry, .. } => {
+            format!(
+                "`global-credential-providers = [\"cargo:libsecret\"]` lets Cargo find it there; `cargo logout --registry {registry}` removes it"
+            )
+        }
+        Store::Docker { server, .. } => {
+            format!("`credHelpers` lets Docker find it there; `docker logout {server}` removes it")
+        }
         Store::Python { service, username } => {
-            format!("`keyring get {service} {username}` prints it, `keyring del {service} {username}` removes it")
+            format!(
+                "`keyring get {service} {username}` prints it, `keyring del {service} {username}` removes it"
+            )
         }
     };
     format!("the credential stays in the keyring: {how}")
