@@ -15,8 +15,9 @@ use crate::record::Reason;
 use crate::setup;
 use crate::sweep::database::{dress, inside};
 use crate::sweep::{self, Scope};
+use crate::unpack::Kind;
 use lapwing_rules::cx::Cx;
-use lapwing_rules::engine::{Engine, READABLE};
+use lapwing_rules::engine::{ENVIRONMENT, Engine, READABLE};
 use lapwing_rules::finding::Problem;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::fix::cells::Cells;
@@ -31,7 +32,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -75,7 +76,7 @@ pub struct Plans {
     pub plans: Vec<Planned>,
     /// The state of each file and directory that a step names, by the step's path; none of what is not there.
     pub guards: BTreeMap<String, Guard>,
-    /// Wanted findings that are not there any more.
+    /// Wanted findings that are not there any more, as far as their files could be read.
     pub gone: Vec<Wanted>,
     /// What could not be read.
     pub problems: Vec<Problem>,
@@ -141,7 +142,15 @@ impl Workshop {
                 self.add(&path, &ids, &mut met, &mut out);
             }
         }
-        out.gone = missing(&out);
+        for wanted in missing(&out) {
+            if out.problems.iter().any(|problem| problem.what == wanted.path) {
+                continue;
+            }
+            match self.elsewhere(&wanted.path) {
+                Some(why) => out.problems.push(Problem { what: wanted.path, why: why.to_owned() }),
+                None => out.gone.push(wanted),
+            }
+        }
         self.guard(&mut out);
         out
     }
@@ -251,6 +260,17 @@ impl Workshop {
         paths.filter(|p| rustix::fs::stat(self.home.path(p)).is_ok()).cloned().collect()
     }
 
+    /// Why what was found at a path is in no file that could be changed.
+    fn elsewhere(&self, path: &str) -> Option<&'static str> {
+        if path.starts_with('(') && path != ENVIRONMENT {
+            return Some("a program that runs holds it, not a file: end the program, and change what starts it");
+        }
+        let repository = |dir: &Path| dir.join(".git").exists() || dir.join("HEAD").exists();
+        let (real, stat) = self.find(path)?;
+        let history = files::kind(&stat) == FileType::Directory && repository(&real);
+        history.then_some("it stands in the history of a repository: replace the credential, then rewrite the history")
+    }
+
     /// Opens a file, links followed as its own tool would; `None` for what is no regular file.
     fn open(&self, path: &str) -> Result<Option<(OwnedFd, Stat)>, String> {
         let Some((real, stat)) = self.find(path) else { return Ok(None) };
@@ -278,6 +298,9 @@ impl Workshop {
         let ended = buffer.fill(&fd, READABLE.min(size) + 1).map_err(say)?;
         if buffer.get().starts_with(sqlite::MAGIC) {
             return self.database(path);
+        }
+        if Kind::of(buffer.get()).is_some() {
+            return Err("it is packed: unpack it, mend what is in it, and pack it again".to_owned());
         }
         if ended {
             let meta = Some(self.machine.meta(&stat));
@@ -356,7 +379,7 @@ fn windows(
     }
 }
 
-fn guard(real: PathBuf, stat: &Stat, named: &std::path::Path) -> Guard {
+fn guard(real: PathBuf, stat: &Stat, named: &Path) -> Guard {
     Guard {
         linked: real != named,
         real,

@@ -138,6 +138,28 @@ fn transcript() -> Vec<u8> {
     text(&pieces)
 }
 
+/// The search alone.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn search_a_transcript(bencher: Bencher<'_, '_>) {
+    let bytes = transcript();
+    let (ids, home, policy) =
+        (Fingerprinter::new(|| Zeroizing::new([7; 32])), Home::default(), Policy::default());
+    let cx = Cx { ids: &ids, facts: &home, policy: &policy };
+    let path = "~/.claude/projects/a/b.jsonl";
+    let search = |bytes: &[u8]| {
+        let mut stream = ENGINE.stream(path, ENGINE.places().classify(path));
+        let (mut start, mut end, mut found) = (0, 0, 0);
+        while end < bytes.len() {
+            end = (end + WINDOW).min(bytes.len());
+            found += stream.window(&bytes[start..end], end == bytes.len(), &cx).len();
+            start = end - Stream::keep(end - start);
+        }
+        found
+    };
+    search(&bytes);
+    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| search(black_box(&bytes)));
+}
+
 /// Plans the redaction of a file as the agent does: window by window, with the digest of its bytes and every edit kept.
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn redact_a_transcript(bencher: Bencher<'_, '_>) {

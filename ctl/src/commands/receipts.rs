@@ -1,13 +1,13 @@
 //! `lapwing receipts`: what was changed and when, and what an interrupted run has left.
 
-use super::Session;
+use super::{Session, fix};
 use crate::apply::keep;
 use crate::apply::receipt::{Deed, Receipt, State, Store};
-use crate::apply::repair::repair;
 use crate::apply::turn::Turn;
 use crate::dates;
 use crate::exit::Exit;
 use crate::render::words::{clean, count, wrap};
+use lapwing_agent::mend::Workshop;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
@@ -28,9 +28,10 @@ pub(super) fn run(session: &mut Session, id: Option<&str>) -> anyhow::Result<Exi
     let Some(store) = Store::existing(home.state()) else { return none(session, json) };
     // While another run is at work its receipt is left alone: it is not interrupted.
     if home.is_own() && let Ok(_turn) = Turn::take(home.state()) {
-        for mended in repair(&home, &store)? {
-            let text = format!("{} was interrupted: {} ({})", mended.receipt, clean(&mended.path), state(mended.state));
-            session.out.remark("note", &text);
+        let mended = fix::told(session, &home, &store)?;
+        if !mended.is_empty() {
+            let config = session.config()?.config;
+            fix::remember(&Workshop::new(&home, &config), &mended)?;
         }
     }
     let mut receipts = Vec::new();

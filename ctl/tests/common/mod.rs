@@ -198,11 +198,6 @@ impl Run {
         self.both().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// What was printed, however it was broken into lines.
-    pub(crate) fn said(&self) -> String {
-        self.stdout().split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-
     /// Everything that was printed, for messages.
     pub(crate) fn both(&self) -> String {
         format!("exit code {}\n{}{}", self.code, self.stdout(), self.stderr())

@@ -77,12 +77,17 @@ fn included_files_and_modes_of_folders_are_found_by_themselves() {
     fs::set_permissions(dir.path().join(".ssh"), fs::Permissions::from_mode(0o755)).unwrap();
     let included = want(of(&workshop.file("~/.gitconfig"), "git.tls-verify-off"), "");
     assert_eq!(included.path, "~/work.inc");
-    let open = of(&Plans { plans: workshop.engine.plans_home(&workshop.cx()), ..Plans::default() }, "ssh.dir-mode").0.id;
+    let open =
+        of(&Plans { plans: workshop.engine.plans_home(&workshop.cx()), ..Plans::default() }, "ssh.dir-mode")
+            .0
+            .id;
     let open = Wanted { id: open.short(), path: "~/.ssh".to_owned() };
     let plans = workshop.plans(&[included, open]);
     assert!(plans.gone.is_empty() && plans.problems.is_empty());
     assert!(matches!(&of(&plans, "ssh.dir-mode").1.steps[..], [Step::Mode { was: 0o755, mode: 0o700, .. }]));
-    assert!(matches!(&of(&plans, "git.tls-verify-off").1.steps[..], [Step::Edit { path, .. }] if path == "~/work.inc"));
+    assert!(
+        matches!(&of(&plans, "git.tls-verify-off").1.steps[..], [Step::Edit { path, .. }] if path == "~/work.inc")
+    );
     assert!(plans.guards["~/.ssh"].directory && !plans.guards["~/work.inc"].directory);
 }
 
@@ -135,15 +140,32 @@ fn cells_of_a_history_are_planned_each() {
     let db = rusqlite::Connection::open(dir.path().join(&path[2..])).unwrap();
     db.execute("CREATE TABLE history (id TEXT, command TEXT)", []).unwrap();
     let token = fill("glpat-{{alnum:20}}", "cells");
-    for command in [format!("export T={token}"), "ls".to_owned(), format!("curl -H 'PRIVATE-TOKEN: {token}' x")] {
+    for command in
+        [format!("export T={token}"), "ls".to_owned(), format!("curl -H 'PRIVATE-TOKEN: {token}' x")]
+    {
         db.execute("INSERT INTO history VALUES ('1', ?1)", [command]).unwrap();
     }
     let plans = workshop.file(path);
     let (finding, plan) = &plans.plans[0];
     assert_eq!((plans.plans.len(), finding.inside.as_deref()), (1, Some("history row 1, command")));
     assert!(matches!(&plan.steps[..], [Step::Cells { secret, .. }] if secret.expose() == token.as_bytes()));
-    assert!(plan.summary.ends_with("in 2 cells") && plan.safety == Safety::Review && !plan.summary.contains(&token));
+    assert!(
+        plan.summary.ends_with("in 2 cells")
+            && plan.safety == Safety::Review
+            && !plan.summary.contains(&token)
+    );
     assert!(plans.guards.contains_key(path));
+}
+
+#[test]
+fn what_is_in_no_file_is_told_and_not_gone() {
+    let (dir, workshop) = workshop(&[("src/a/.git/HEAD", ""), ("b.gz", "\u{1f}x")]);
+    fs::write(dir.path().join("b.gz"), b"\x1f\x8b\x08\0").unwrap();
+    let wanted = ["(processes)", "~/src/a", "~/b.gz"].map(|path| Wanted { id: "F-00000000".to_owned(), path: path.to_owned() });
+    let plans = workshop.plans(&wanted);
+    let told: Vec<&str> = plans.problems.iter().map(|p| p.what.as_str()).collect();
+    assert_eq!(told, ["~/b.gz", "(processes)", "~/src/a"]);
+    assert!(plans.plans.is_empty() && plans.gone.is_empty());
 }
 
 #[test]

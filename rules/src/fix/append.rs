@@ -36,7 +36,11 @@ pub(crate) fn to_block(path: &str, lines: &[&str], facts: &dyn Facts) -> Option<
 }
 
 fn insert(path: &str, bytes: &[u8], at: usize, with: &str) -> Step {
-    let with = if memchr::memmem::find(bytes, b"\r\n").is_some() { with.replace('\n', "\r\n") } else { with.to_owned() };
+    let with = if memchr::memmem::find(bytes, b"\r\n").is_some() {
+        with.replace('\n', "\r\n")
+    } else {
+        with.to_owned()
+    };
     let edit = Edit { start: at, end: at, with: with.into_bytes(), secret: false };
     Step::Edit { path: path.to_owned(), guard: digest(bytes), edits: vec![edit] }
 }
@@ -63,6 +67,9 @@ mod tests {
         assert_eq!(after(&Home::default().file("~/i", "a"), &[".env"]), format!("a\n{block}"));
         let grown = after(&Home::default().file("~/i", &format!("a\n{block}b\n")), &["*.pem"]);
         assert_eq!(grown, "a\n# lapwing: begin\n.env\n*.pem\n# lapwing: end\nb\n");
-        assert_eq!(after(&Home::default().file("~/i", "a\r\n"), &["b"]), "a\r\n# lapwing: begin\r\nb\r\n# lapwing: end\r\n");
+        assert_eq!(
+            after(&Home::default().file("~/i", "a\r\n"), &["b"]),
+            "a\r\n# lapwing: begin\r\nb\r\n# lapwing: end\r\n"
+        );
     }
 }

@@ -66,8 +66,11 @@ impl<'a> Cells<'a> {
             let step = |secret| Step::Cells { path: path.clone(), secret };
             let steps: Vec<Step> = kept.written.into_iter().filter(|_| record).map(step).collect();
             let draft = (!steps.is_empty()).then(|| {
-                let mut draft = Draft::new(format!("{} becomes {MARKER} in {cells}", kept.finding.preview), steps);
-                draft.left.push("copies in other files, and whatever has been read or copied before".to_owned());
+                let mut draft =
+                    Draft::new(format!("{} becomes {MARKER} in {cells}", kept.finding.preview), steps);
+                draft
+                    .left
+                    .push("copies in other files, and whatever has been read or copied before".to_owned());
                 draft
             });
             planned(kept.finding, draft)

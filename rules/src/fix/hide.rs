@@ -9,8 +9,15 @@ use crate::finding::Report;
 use crate::secret::mask;
 use crate::target::Target;
 
-/// See [`Engine::hide`].
-pub(crate) fn hide(engine: &Engine, target: &Target<'_>, cx: &Cx<'_>) -> Vec<u8> {
+impl Engine {
+    /// A file's text with every secret masked as in previews, and every value of which a rule says that it is never shown.
+    #[must_use]
+    pub fn hide(&self, target: &Target<'_>, cx: &Cx<'_>) -> Vec<u8> {
+        hide(self, target, cx)
+    }
+}
+
+fn hide(engine: &Engine, target: &Target<'_>, cx: &Cx<'_>) -> Vec<u8> {
     let name = target.place.and_then(|p| p.reader.as_deref());
     let read = name.map(|n| engine.read(n, target, &mut Report::default())).unwrap_or_default();
     let mut masks: Vec<Vec<Edit>> = Vec::new();

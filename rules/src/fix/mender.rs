@@ -44,7 +44,14 @@ impl Engine {
 impl<'a> Mender<'a> {
     pub(crate) fn new(engine: &'a Engine, path: &str, place: Option<&'a Place>) -> Mender<'a> {
         let reader = place.and_then(|p| p.reader.as_deref());
-        Mender { stream: engine.stream(path, place), reader, path: path.to_owned(), shape: None, done: 0, base: 0 }
+        Mender {
+            stream: engine.stream(path, place),
+            reader,
+            path: path.to_owned(),
+            shape: None,
+            done: 0,
+            base: 0,
+        }
     }
 
     /// The secrets of a window with the edits that take them out, in the file's offsets, which rise from window to window.
@@ -84,7 +91,13 @@ impl<'a> Mender<'a> {
             *done = edits.last().map_or(*done, |edit| edit.end.max(*done));
             let at = span(&sighting);
             let shown = sighting.hit.shown;
-            each(Seen { at, edits, shown, secret: sighting.hit.secret(sighting.bytes), finding: sighting.finding });
+            each(Seen {
+                at,
+                edits,
+                shown,
+                secret: sighting.hit.secret(sighting.bytes),
+                finding: sighting.finding,
+            });
             true
         });
         self.base += window.len() - Stream::keep(window.len());

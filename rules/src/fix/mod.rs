@@ -9,7 +9,7 @@ pub(crate) mod copies;
 pub mod declared;
 pub mod edit;
 mod git_helper;
-pub(crate) mod hide;
+mod hide;
 mod indicator;
 mod kept;
 pub mod mender;

@@ -2,7 +2,7 @@
 
 use super::copies::{Copies, Taken, telling};
 use super::declared::{SecretFix, SettingFix};
-use super::edit::{digest, merge};
+use super::edit::{apply, digest, merge, tidy};
 use super::mender::Mender;
 use super::moves::{Moving, mover};
 use super::plan::{Draft, Edit, Plan, Step};
@@ -19,6 +19,7 @@ use crate::rule::{Kind, Page, Safety};
 use crate::secret::Secret;
 use crate::secrets::decode::utf16;
 use crate::settings::entry::{Entry, Lines, Read};
+use crate::settings::reader;
 use crate::settings::readers::gitconfig;
 use crate::settings::rules::SettingRule;
 use crate::target::Target;
@@ -122,18 +123,30 @@ impl File<'_> {
         let mut stood: Vec<Stood> = Vec::new();
         let mut known = BTreeMap::new();
         let mut mender = Mender::new(self.engine, path, place);
-        mender.each(bytes, true, self.cx, |text| self.engine.place_hits(self.target, text, &self.read.entries), &mut |seen| {
-            let index = *known.entry(seen.finding.id).or_insert(stood.len());
-            let line = seen.finding.at.line;
-            if index == stood.len() {
-                let (secret, finding) = (Secret::new(seen.secret.to_vec()), seen.finding);
-                stood.push(Stood { finding, secret, edits: Vec::new(), spans: Vec::new(), lines: Vec::new() });
-            }
-            let one = &mut stood[index];
-            one.edits.extend(seen.edits);
-            one.spans.push(seen.at);
-            one.lines.push(line);
-        });
+        mender.each(
+            bytes,
+            true,
+            self.cx,
+            |text| self.engine.place_hits(self.target, text, &self.read.entries),
+            &mut |seen| {
+                let index = *known.entry(seen.finding.id).or_insert(stood.len());
+                let line = seen.finding.at.line;
+                if index == stood.len() {
+                    let (secret, finding) = (Secret::new(seen.secret.to_vec()), seen.finding);
+                    stood.push(Stood {
+                        finding,
+                        secret,
+                        edits: Vec::new(),
+                        spans: Vec::new(),
+                        lines: Vec::new(),
+                    });
+                }
+                let one = &mut stood[index];
+                one.edits.extend(seen.edits);
+                one.spans.push(seen.at);
+                one.lines.push(line);
+            },
+        );
         if records(place, path) {
             self.copies(mender.shape(), &mut stood);
         }
@@ -143,7 +156,9 @@ impl File<'_> {
     /// Adds the copies of secrets that nothing but their bytes gives away.
     fn copies(&self, shape: Option<Shape>, stood: &mut [Stood]) {
         let bytes = self.target.bytes;
-        let Some(shape) = shape.filter(|s| *s != Shape::Fixed && utf16::detect(bytes).is_none()) else { return };
+        let Some(shape) = shape.filter(|s| *s != Shape::Fixed && utf16::detect(bytes).is_none()) else {
+            return;
+        };
         let mut taken = Taken::default();
         stood.iter().flat_map(|one| &one.edits).for_each(|edit| _ = taken.take((edit.start, edit.end)));
         let telling = stood.iter().enumerate().filter(|(_, s)| telling(&s.finding, s.secret.expose()));
@@ -154,7 +169,6 @@ impl File<'_> {
             stood[owner].spans.push(span);
             stood[owner].lines.push(lines.line(span.0));
         }
-        stood.iter_mut().for_each(|one| one.edits.sort_by_key(|edit| edit.start));
     }
 
     fn secret(&self, stood: Stood) -> (Planned, Vec<(usize, usize)>) {
@@ -181,7 +195,27 @@ impl File<'_> {
         if stood.edits.is_empty() || binary(self.target.bytes) {
             return None;
         }
-        Some(redaction(&stood.finding, self.edit(stood.edits.clone()), &stood.lines))
+        let edits = self.read_alike(tidy(stood.edits.clone()))?;
+        Some(redaction(&stood.finding, self.edit(edits), &stood.lines))
+    }
+
+    /// Redactions after which the file's reader finds the same keys: with the marker in quotes where a bare word is no value.
+    fn read_alike(&self, edits: Vec<Edit>) -> Option<Vec<Edit>> {
+        let place = self.target.place.filter(|p| !p.record);
+        let Some(reader) = place.and_then(|p| p.reader.as_deref()).and_then(reader) else {
+            return Some(edits);
+        };
+        let keys =
+            |read: &Read| read.entries.iter().map(|e| (e.key.clone(), e.scope.clone())).collect::<Vec<_>>();
+        let alike = |edits: &Vec<Edit>| {
+            let after = apply(self.target.bytes, edits).map(|bytes| (reader.read)(&bytes));
+            after.is_ok_and(|a| keys(&a) == keys(self.read) && a.problems.len() <= self.read.problems.len())
+        };
+        let quoted = || {
+            let quote = |edit: &Edit| Edit { with: [b"\"", &edit.with[..], b"\""].concat(), ..edit.clone() };
+            edits.iter().map(quote).collect::<Vec<_>>()
+        };
+        [edits.clone(), quoted()].into_iter().find(alike)
     }
 
     fn settings(&self, hidden: &[(usize, usize)]) -> Vec<Planned> {
@@ -196,7 +230,13 @@ impl File<'_> {
             .collect()
     }
 
-    fn setting(&self, name: &str, rule: &SettingRule, index: usize, hidden: &[(usize, usize)]) -> Option<Draft> {
+    fn setting(
+        &self,
+        name: &str,
+        rule: &SettingRule,
+        index: usize,
+        hidden: &[(usize, usize)],
+    ) -> Option<Draft> {
         let fix = rule.spec.fix.as_ref()?;
         let entry = &self.read.entries[index];
         if let SettingFix::Move(name) = fix {
@@ -254,9 +294,11 @@ impl File<'_> {
         for (page, check, all) in self.engine.checked(self.target, &self.read.entries, self.cx) {
             for found in all {
                 let draft = match check.fix {
-                    Fix::Unset => name.zip(entry(&found, &self.read.entries)).and_then(|(name, (index, _))| {
-                        self.changed(name, index, &setting::Change::Unset, hidden, false)
-                    }),
+                    Fix::Unset => {
+                        name.zip(entry(&found, &self.read.entries)).and_then(|(name, (index, _))| {
+                            self.changed(name, index, &setting::Change::Unset, hidden, false)
+                        })
+                    }
                     _ => checked(check, &found, (Some(self.target), &self.read.entries), self.cx),
                 };
                 plans.push(planned(self.engine.finding(page, Kind::Check, found, path, self.cx), draft));
@@ -264,7 +306,6 @@ impl File<'_> {
         }
         plans
     }
-
 }
 
 /// The fix of the place's secret that an entry is.
@@ -397,7 +438,8 @@ pub(super) fn planned(finding: Finding, draft: Option<Draft>) -> Planned {
     let page: &Page = &finding.page;
     let by_hand = page.advice.split_inclusive(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']);
     let advised = || Draft::new(format!("left to you: {by_hand}"), Vec::new());
-    let draft = draft.filter(|d| !d.steps.is_empty() || d.safety == Some(Safety::Manual)).unwrap_or_else(advised);
+    let draft =
+        draft.filter(|d| !d.steps.is_empty() || d.safety == Some(Safety::Manual)).unwrap_or_else(advised);
     let secret = draft.steps.iter().any(Step::secret);
     let safety = match draft.safety.unwrap_or(page.safety) {
         _ if draft.steps.is_empty() => Safety::Manual,

@@ -71,12 +71,7 @@ impl Shape {
 }
 
 /// The edits that take out the secret that stands at `at`; `decoded` is the secret where it is written differently there.
-pub(crate) fn edits(
-    shape: Shape,
-    bytes: &[u8],
-    at: (usize, usize),
-    decoded: Option<&[u8]>,
-) -> Vec<Edit> {
+pub(crate) fn edits(shape: Shape, bytes: &[u8], at: (usize, usize), decoded: Option<&[u8]>) -> Vec<Edit> {
     let spans = match decoded {
         None => vec![at],
         Some(secret) => written(shape, bytes, at, secret),
@@ -130,7 +125,8 @@ fn spell(spelling: Spelling, text: &[u8]) -> Cow<'_, [u8]> {
 /// Where a secret stands that is written with `%41`, `\x41` or `\u0041`.
 fn escaped(stretch: &[u8], secret: &[u8]) -> Vec<(usize, usize)> {
     for lead in [b'%', b'\\'] {
-        let (mut plain, mut from) = (Vec::with_capacity(stretch.len()), Vec::with_capacity(stretch.len() + 1));
+        let (mut plain, mut from) =
+            (Vec::with_capacity(stretch.len()), Vec::with_capacity(stretch.len() + 1));
         let mut i = 0;
         while i < stretch.len() {
             let (byte, used) = escape(&stretch[i..], lead).unwrap_or((stretch[i], 1));
@@ -316,7 +312,10 @@ mod tests {
         let text = br#"{"a":"t=abc\u005fdef"}"#;
         assert_eq!(taken(Shape::Json, text, (6, 20), Some(b"abc_def")), br#"{"a":"t=REDACTED-BY-LAPWING"}"#);
         // Of a base64 nothing smaller than all of it is known.
-        assert_eq!(taken(Shape::Text, b"x aGVsbG8gd29ybGQ= y", (2, 18), Some(b"hello")), b"x REDACTED-BY-LAPWING y");
+        assert_eq!(
+            taken(Shape::Text, b"x aGVsbG8gd29ybGQ= y", (2, 18), Some(b"hello")),
+            b"x REDACTED-BY-LAPWING y"
+        );
     }
 
     #[test]
@@ -339,7 +338,10 @@ mod tests {
             b"set\\040password='REDACTED-BY-LAPWING';\n"
         );
         // A command that writes it in a way nobody knows goes as a whole.
-        assert_eq!(taken(of(Spelling::Plain), b"ls\nxyz\n", (3, 6), Some(b"q")), b"ls\nREDACTED-BY-LAPWING\n");
+        assert_eq!(
+            taken(of(Spelling::Plain), b"ls\nxyz\n", (3, 6), Some(b"q")),
+            b"ls\nREDACTED-BY-LAPWING\n"
+        );
     }
 
     #[test]

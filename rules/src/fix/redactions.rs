@@ -1,6 +1,7 @@
 //! Gathers what a [`Mender`] finds in the windows of one file into plans.
 
 use super::copies::{Copies, Taken, telling};
+use super::edit::tidy;
 use super::mender::Mender;
 use super::plan::{Edit, Step};
 use super::planner::{Planned, binary, planned, records, redaction};
@@ -127,9 +128,8 @@ impl<'a> Redactions<'a> {
     #[must_use]
     pub fn plans(self, guard: [u8; 32]) -> Vec<Planned> {
         let mended = self.record && !self.binary;
-        let plan = |mut found: Found| {
-            found.edits.sort_by_key(|edit| edit.start);
-            let step = Step::Edit { path: self.path.clone(), guard, edits: found.edits };
+        let plan = |found: Found| {
+            let step = Step::Edit { path: self.path.clone(), guard, edits: tidy(found.edits) };
             let draft = mended.then(|| redaction(&found.finding, step, &found.lines));
             planned(found.finding, draft)
         };
@@ -181,12 +181,17 @@ mod tests {
         let engine = Engine::builtin();
         let mut text = String::new();
         for i in 0..400 {
-            let said = fill(&format!("say {} glpat-{{{{alnum:20}}}} \\u0041", "word ".repeat(i * 7 % 300)), &i.to_string());
+            let said = fill(
+                &format!("say {} glpat-{{{{alnum:20}}}} \\u0041", "word ".repeat(i * 7 % 300)),
+                &i.to_string(),
+            );
             text += &format!("{{\"n\":{i},\"text\":\"{said}\"}}\n");
         }
         // Copies of which nothing but their bytes tells, before the name and far behind it.
         let secret = fill("glpat-{{alnum:20}}", "copy");
-        text = format!("{{\"text\":\"x{secret}y\"}}\n{text}{{\"text\":\"T={secret}\"}}\n{{\"text\":\"z{secret}\"}}\n");
+        text = format!(
+            "{{\"text\":\"x{secret}y\"}}\n{text}{{\"text\":\"T={secret}\"}}\n{{\"text\":\"z{secret}\"}}\n"
+        );
         let path = "~/.claude/projects/a/b.jsonl";
         let whole = edits(&engine, path, text.as_bytes(), text.len());
         assert_eq!(whole.len(), 403);
@@ -208,6 +213,9 @@ mod tests {
         let edits = edits(&engine, "~/a.log", &bytes, bytes.len());
         let after = apply(&bytes, &edits).unwrap();
         let units: Vec<u16> = after.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-        assert_eq!(String::from_utf16(&units).unwrap(), format!("\u{feff}first line of a log\nexport T={MARKER} x\n"));
+        assert_eq!(
+            String::from_utf16(&units).unwrap(),
+            format!("\u{feff}first line of a log\nexport T={MARKER} x\n")
+        );
     }
 }

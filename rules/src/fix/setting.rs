@@ -40,7 +40,13 @@ pub(crate) fn wanted(fix: &SettingFix, value: &str) -> Option<Change> {
 
 /// The edits that change the entry at `index` of a file that this reader has read, in order; `None` when that cannot be done
 /// without touching anything else, as far as the reader can tell.
-pub(crate) fn change(name: &str, bytes: &[u8], read: &Read, index: usize, change: &Change) -> Option<Vec<Edit>> {
+pub(crate) fn change(
+    name: &str,
+    bytes: &[u8],
+    read: &Read,
+    index: usize,
+    change: &Change,
+) -> Option<Vec<Edit>> {
     let reader = reader(name)?;
     let entry = read.entries.get(index)?;
     let spans = [entry.span, entry.whole];
@@ -234,13 +240,18 @@ fn wanted_by_shell(bytes: &[u8], from: usize, to: usize) -> bool {
         OPENERS.contains(&&last[..])
             || line.ends_with(b")")
             || [&b"if"[..], b"for", b"while", b"function", b"begin", b"switch", b"case"].contains(&&first[..])
-            || line.ends_with(b"\\") || line.ends_with(b"&&") || line.ends_with(b"|")
+            || line.ends_with(b"\\")
+            || line.ends_with(b"&&")
+            || line.ends_with(b"|")
     });
     let closes = below.is_some_and(|line| {
         let first = word(line, false);
-        CLOSERS.iter().any(|c| first.strip_prefix(*c).is_some_and(|rest| rest.is_empty() || rest.starts_with(b";")))
+        CLOSERS
+            .iter()
+            .any(|c| first.strip_prefix(*c).is_some_and(|rest| rest.is_empty() || rest.starts_with(b";")))
     });
-    opens && closes || above.is_some_and(|line| line.ends_with(b"\\") || line.ends_with(b"&&") || line.ends_with(b"|"))
+    opens && closes
+        || above.is_some_and(|line| line.ends_with(b"\\") || line.ends_with(b"&&") || line.ends_with(b"|"))
 }
 
 fn comment(name: &str, bytes: &[u8], entry: &Entry) -> Option<Vec<Edit>> {
@@ -252,7 +263,8 @@ fn comment(name: &str, bytes: &[u8], entry: &Entry) -> Option<Vec<Edit>> {
         return None;
     }
     let end = if memchr::memmem::find(bytes, b"\r\n").is_some() { "\r\n" } else { "\n" };
-    let insert = |at: usize, text: String| Edit { start: at, end: at, with: text.into_bytes(), secret: false };
+    let insert =
+        |at: usize, text: String| Edit { start: at, end: at, with: text.into_bytes(), secret: false };
     let mut edits = vec![insert(from, format!("# {NOTE}{end}# "))];
     let more = memchr::memchr_iter(b'\n', &bytes[from..to]).map(|n| from + n + 1).filter(|at| *at < to);
     edits.extend(more.map(|at| insert(at, "# ".to_owned())));
@@ -293,7 +305,10 @@ fn strange(name: &str, value: &str) -> bool {
 
 /// A value in quotes, as git writes it.
 fn gitconfig(value: &str) -> String {
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t"))
+    format!(
+        "\"{}\"",
+        value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t")
+    )
 }
 
 /// The edit that makes `new` of `old`, which stands at `at`, without what both begin and end with.

@@ -128,7 +128,14 @@ impl<'a> Tree<'a> {
             return false;
         }
         let line = self.lines.line(span.0);
-        self.read.entries.push(Entry { key, value: value.to_owned(), scope: String::new(), line, span, whole });
+        self.read.entries.push(Entry {
+            key,
+            value: value.to_owned(),
+            scope: String::new(),
+            line,
+            span,
+            whole,
+        });
         true
     }
 
