@@ -115,7 +115,7 @@ fn deed(deed: &Deed) -> String {
         Deed::Mode { was, mode } => format!("mode {was:04o} became {mode:04o}"),
         Deed::Remove { .. } => "removed".to_owned(),
         Deed::Cells { cells } => format!("{} masked", count(*cells, "value", "values")),
-        Deed::Keep { stored } => format!("kept: {} has it", clean(keep::place(&stored.store).trim_end_matches(','))),
+        Deed::Keep { stored } => format!("kept in {}", clean(&keep::place(&stored.store))),
         Deed::Quarantine { kept: Some(kept) } => format!("moved into the quarantine as {}", clean(&kept.entry)),
         Deed::Quarantine { kept: None } => "was gone already".to_owned(),
         Deed::Stop { unit } => format!("{} was stopped and disabled", clean(unit)),

@@ -10,11 +10,11 @@ use crate::target::Target;
 pub(super) const UNDO: &str =
     "undo puts the file back without the secret, which stays in the keyring until you remove it there";
 
-/// A plan that stays with people, and why.
-pub(super) fn by_hand(what: &str, why: impl Into<String>) -> Draft {
-    let mut draft = Draft::new(what, Vec::new());
+/// A plan that stays with people: what could be done, and why it cannot.
+pub(super) fn by_hand(what: &str, why: impl AsRef<str>) -> Draft {
+    let summary = if what.is_empty() { why.as_ref().to_owned() } else { format!("{what}: {}", why.as_ref()) };
+    let mut draft = Draft::new(format!("left to you: {summary}"), Vec::new());
     draft.safety = Some(Safety::Manual);
-    draft.left.push(why.into());
     draft
 }
 
