@@ -33,12 +33,20 @@ fn from_red_to_green_in_one_session_and_back_with_one_command() {
         "# mine\n[user]\n\tname = Dev\n\temail = dev@x.test\n[http]\n\tsslVerify = false\n[alias]\n\tst = status\n",
         0o644,
     );
-    home.write(".ssh/config", "Host *\n  StrictHostKeyChecking no\n\nHost shop\n  HostName shop.test # the shop\n");
+    home.write(
+        ".ssh/config",
+        "Host *\n  StrictHostKeyChecking no\n\nHost shop\n  HostName shop.test # the shop\n",
+    );
     home.write_mode(".bash_history", format!("ls\nexport GITHUB_TOKEN={pat}\nmake\n"), 0o644);
-    home.write(".zsh_history", format!(": 1764374100:0;curl -H 'Authorization: token {other}' x\n: 1764374101:0;ls\n"));
+    home.write(
+        ".zsh_history",
+        format!(": 1764374100:0;curl -H 'Authorization: token {other}' x\n: 1764374101:0;ls\n"),
+    );
     home.write(
         ".local/share/fish/fish_history",
-        format!("- cmd: mysql --password={password} shop\n  when: 1764374100\n- cmd: ls\n  when: 1764374101\n"),
+        format!(
+            "- cmd: mysql --password={password} shop\n  when: 1764374100\n- cmd: ls\n  when: 1764374101\n"
+        ),
     );
     let said = serde_json::json!({ "type": "user", "message": { "content": format!("try {pat}\nplease") } });
     let transcript = ".claude/projects/-home-dev-shop/1.jsonl";
@@ -59,7 +67,10 @@ fn from_red_to_green_in_one_session_and_back_with_one_command() {
         }
     }
     assert!(home.must("git", ["config", "--global", "alias.st"]).contains("status"));
-    assert!(home.must("ssh", ["-G", "-F", home.path(".ssh/config").to_str().unwrap(), "shop"]).contains("shop.test"));
+    assert!(
+        home.must("ssh", ["-G", "-F", home.path(".ssh/config").to_str().unwrap(), "shop"])
+            .contains("shop.test")
+    );
     // A second session has nothing to do.
     let again = home.answer(&["fix"], "y\n");
     assert!(again.said().contains("Nothing to mend is known here"), "{}", again.both());
@@ -122,7 +133,12 @@ fn nothing_stays_in_the_database_of_atuin_or_in_its_log() {
     }
     let count = |sql: &str| db.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM history"), 300);
-    assert_eq!(count("SELECT count(*) FROM history WHERE command LIKE 'export GITHUB_TOKEN=REDACTED-BY-LAPWING # %'"), 3);
+    assert_eq!(
+        count(
+            "SELECT count(*) FROM history WHERE command LIKE 'export GITHUB_TOKEN=REDACTED-BY-LAPWING # %'"
+        ),
+        3
+    );
     assert_eq!(db.query_row("PRAGMA integrity_check", [], |r| r.get::<_, String>(0)).unwrap(), "ok");
     home.doctor().document(0);
     assert_eq!(home.run(&["undo"]).code, 0);

@@ -50,7 +50,10 @@ pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
     }
     match look(store)? {
         Some(back) if back.as_slice() == secret.expose() => Ok(Stored { store: store.clone(), known }),
-        _ => Err(Kept::Tool(format!("{}: what was put there was not given back; is the keyring unlocked?", place(store)))),
+        _ => Err(Kept::Tool(format!(
+            "{}: what was put there was not given back; is the keyring unlocked?",
+            place(store)
+        ))),
     }
 }
 
@@ -62,7 +65,9 @@ pub(crate) fn verify(store: &Store, secret: &Secret) -> Result<(), Kept> {
     };
     match found {
         Some(back) if back.as_slice() == secret.expose() => Ok(()),
-        _ => Err(Kept::Tool(format!("{}: set up as it is now, it does not find the credential", place(store)))),
+        _ => {
+            Err(Kept::Tool(format!("{}: set up as it is now, it does not find the credential", place(store))))
+        }
     }
 }
 

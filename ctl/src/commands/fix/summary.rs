@@ -16,7 +16,8 @@ impl Work<'_> {
             let mended: Vec<String> = self.applier.receipt.mended.iter().map(|m| m.id.clone()).collect();
             examine::mended(self.show.home, &mended)?;
             self.report.receipt = Some(self.applier.receipt.id.clone());
-            let touched: BTreeSet<String> = self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
+            let touched: BTreeSet<String> =
+                self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
             self.show.workshop.remember(&touched.into_iter().collect::<Vec<_>>())?;
         }
         let exit = self.report.verdict();
