@@ -45,7 +45,10 @@ fn moved(session: &Session, rule: &str) -> Run {
 
 /// Files of the home, but those of the keyring, that hold this.
 fn holding(session: &Session, secret: &str) -> Vec<PathBuf> {
-    let holds = |file: &PathBuf| std::fs::read(file).unwrap().windows(secret.len()).any(|w| w == secret.as_bytes());
+    // Sockets of the keyring cannot be read.
+    let holds = |file: &PathBuf| {
+        std::fs::read(file).is_ok_and(|bytes| bytes.windows(secret.len()).any(|w| w == secret.as_bytes()))
+    };
     let all = files(session.home.root()).into_iter().filter(|f| !f.to_string_lossy().contains("/keyrings/"));
     all.filter(holds).collect()
 }
