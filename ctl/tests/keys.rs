@@ -320,6 +320,30 @@ fn dockers_helper_gets_the_password() {
 }
 
 #[test]
+fn a_key_gets_its_passphrase_from_its_owner() {
+    let session = Session::new(Home::new());
+    session.home.write(".ssh/.keep", "");
+    let key = session.home.path(".ssh/id_ed25519");
+    let path = key.display().to_string();
+    session.home.must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", &path]);
+    let public = session.home.read(".ssh/id_ed25519.pub");
+    assert_eq!(doctor(&session).of("ssh.key-plain").len(), 1);
+    // Who answers with nothing has changed nothing, and is not told otherwise.
+    let talk = |phrase| [("quit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
+    let nothing = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(""));
+    assert!(nothing.code == 1 && nothing.said().contains("not changed"), "{}", nothing.both());
+    let phrase = "correct horse";
+    let fixed = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(phrase));
+    assert_eq!(fixed.code, 0, "{}", fixed.both());
+    assert!(!fixed.both().contains(phrase));
+    assert!(doctor(&session).of("ssh.key-plain").is_empty());
+    let opened = run(&mut session.home.tool("ssh-keygen", ["-y", "-P", phrase, "-f", &path]));
+    let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).split(' ').nth(1).map(|w| w.trim().to_owned());
+    assert_eq!(words(&opened.out), words(&public));
+    assert!(run(&mut session.home.tool("ssh-keygen", ["-y", "-P", "", "-f", &path])).code != 0);
+}
+
+#[test]
 fn what_was_rotated_is_not_asked_for_again() {
     let home = Home::new();
     home.write("notes.txt", common::checked("ghp_", "rotated"));

@@ -172,7 +172,10 @@ impl File<'_> {
     }
 
     fn secret(&self, stood: Stood) -> (Planned, Vec<(usize, usize)>) {
-        let entry = stood.spans.first().and_then(|at| self.entry_at(*at));
+        // A file without entries is one as a whole.
+        let whole = Entry::default();
+        let unread = self.target.place.is_some_and(|p| p.reader.is_none());
+        let entry = stood.spans.first().and_then(|at| self.entry_at(*at)).or(unread.then_some(&whole));
         let declared = entry.and_then(|entry| Some((entry, fix_of(self.target.place?, entry)?)));
         let draft = match declared {
             Some((entry, SecretFix::Move(name))) => {

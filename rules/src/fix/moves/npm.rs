@@ -1,7 +1,7 @@
 //! A registry's token becomes a reference to a variable, which only npm gets, from the keyring.
 
 use super::{Mover, Moving};
-use crate::fix::kept::{UNDO, appended, by_hand, edited, name, other, start_up, taken, wrapper};
+use crate::fix::kept::{Shell, UNDO, added, appended, assigned, by_hand, edited, name, other, start_up, taken, wrapper};
 use crate::fix::plan::{Draft, Step, Store};
 use crate::secret::Secret;
 
@@ -26,11 +26,15 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let variable = variable(program, &host);
     let text = wrapper(shell, program, &variable, &name);
     let known = moving.facts.read(rc).known().unwrap_or_default();
-    let function = if shell == crate::fix::kept::Shell::Fish { format!("function {program} ") } else { format!("{program}()") };
-    if memchr::memmem::find(&known, function.as_bytes()).is_some() {
+    let change = |bytes: &[u8]| match wrapped(bytes, shell, program) {
+        Wrapped::No => Some(vec![appended(bytes, &text)]),
+        Wrapped::Ours(at) => Some(vec![added(at, assigned(shell, &variable, &name))]),
+        Wrapped::Theirs => None,
+    };
+    if matches!(wrapped(&known, shell, program), Wrapped::Theirs) {
         return Some(by_hand(ELSE, format!("{rc} has a function `{program}` already: hand {variable} over there")));
     }
-    let step = other(rc, moving.facts, |bytes| Some(vec![appended(bytes, &text)]), &text)?;
+    let step = other(rc, moving.facts, change, &text)?;
     let (start, end) = moving.at;
     // Yarn refuses to start without a variable that has no default.
     let reference = if yarn { format!("${{{variable}-}}") } else { format!("${{{variable}}}") };
@@ -49,6 +53,32 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     draft.left.push(UNDO.to_owned());
     draft.credential = true;
     Some(draft)
+}
+
+/// A function that starts a program already.
+enum Wrapped {
+    No,
+    /// One of ours, to which another variable can be added here.
+    Ours(usize),
+    Theirs,
+}
+
+fn wrapped(known: &[u8], shell: Shell, program: &str) -> Wrapped {
+    let head = match shell {
+        Shell::Fish => format!("function {program} "),
+        Shell::Posix => format!("{program}()"),
+    };
+    let Some(at) = memchr::memmem::find(known, head.as_bytes()) else { return Wrapped::No };
+    let ours = match shell {
+        Shell::Fish => format!("function {program} --wraps {program}\n    "),
+        Shell::Posix => format!("{program}() {{ "),
+    };
+    let body = at + ours.len();
+    let looks_up = known[at..].starts_with(ours.as_bytes())
+        && known[body..].split(|b| *b == b'\n').next().is_some_and(|line| {
+            memchr::memmem::find(line, b"lapwing secret get ").is_some()
+        });
+    if looks_up { Wrapped::Ours(body) } else { Wrapped::Theirs }
 }
 
 /// `//registry.npmjs.org/:_authtoken` is about `registry.npmjs.org`.
@@ -95,6 +125,24 @@ mod tests {
         assert!(rc.ends_with(want), "{rc}");
         let after = apply(text.as_bytes(), edits).unwrap();
         assert_eq!(after, b"//npm.company.test/:_authToken=${NPM_TOKEN_NPM_COMPANY_TEST}\n");
+    }
+
+    #[test]
+    fn a_second_registry_goes_into_the_same_function() {
+        for (shell, rc) in [("/bin/bash", "~/.bashrc"), ("/usr/bin/fish", "~/.config/fish/config.fish")] {
+            let home = || Home::default().var("SHELL", shell);
+            let text = |n| format!("//{n}.example/:_authToken={{{{alnum:40}}}}\n");
+            let (_, plan) = one("~/.npmrc", &text("a"), home());
+            let Step::Create { bytes, .. } = &plan.steps[1] else { panic!("{}", plan.summary) };
+            let first = String::from_utf8(bytes.clone()).unwrap();
+            let (_, plan) = one("~/.npmrc", &text("b"), home().file(rc, &first));
+            let Step::Edit { edits, .. } = &plan.steps[1] else { panic!("{}", plan.summary) };
+            let both = String::from_utf8(apply(first.as_bytes(), edits).unwrap()).unwrap();
+            assert_eq!(both.lines().count(), first.lines().count(), "{both}");
+            for name in ["npm-a.example", "npm-b.example", "NPM_TOKEN_A_EXAMPLE=", "NPM_TOKEN_B_EXAMPLE="] {
+                assert_eq!(both.matches(name).count(), 1, "{both}");
+            }
+        }
     }
 
     #[test]
