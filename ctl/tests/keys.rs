@@ -329,7 +329,7 @@ fn a_key_gets_its_passphrase_from_its_owner() {
     let public = session.home.read(".ssh/id_ed25519.pub");
     assert_eq!(doctor(&session).of("ssh.key-plain").len(), 1);
     // Who answers with nothing has changed nothing, and is not told otherwise.
-    let talk = |phrase| [("quit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
+    let talk = |phrase| [("[q]uit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
     let nothing = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(""));
     assert!(nothing.code == 1 && nothing.said().contains("not changed"), "{}", nothing.both());
     let phrase = "correct horse";
