@@ -20,7 +20,11 @@ const TOKEN: &str = ".config/gh-token-monitor/token";
 /// A home that a worm has struck, with a token in a history.
 fn struck() -> (Home, String) {
     let home = Home::new();
-    home.write_mode(UNIT, "[Service]\nExecStart=%h/.local/bin/gh-token-monitor.sh\n[Install]\nWantedBy=default.target\n", 0o644);
+    home.write_mode(
+        UNIT,
+        "[Service]\nExecStart=%h/.local/bin/gh-token-monitor.sh\n[Install]\nWantedBy=default.target\n",
+        0o644,
+    );
     home.write(".config/systemd/user/default.target.wants/.keep", "");
     symlink(home.path(UNIT), home.path(WANTS)).unwrap();
     home.write_mode(SCRIPT, "#!/bin/sh\nread line\n", 0o755);
@@ -43,9 +47,13 @@ fn it_is_found_with_everything_it_has_left() {
     let found = doc.of("ioc.gh-token-monitor");
     assert_eq!(found.len(), 1, "{:#}", doc.0);
     assert_eq!((&found[0]["severity"], &found[0]["kind"]), (&Value::from("critical"), &Value::from("check")));
-    let mut paths: Vec<String> = found[0]["sightings"].as_array().unwrap().iter().map(|s| text(&s["path"])).collect();
+    let mut paths: Vec<String> =
+        found[0]["sightings"].as_array().unwrap().iter().map(|s| text(&s["path"])).collect();
     paths.sort();
-    let want = ["~/.config/gh-token-monitor", "~/.config/systemd/user/default.target.wants/gh-token-monitor.service"];
+    let want = [
+        "~/.config/gh-token-monitor",
+        "~/.config/systemd/user/default.target.wants/gh-token-monitor.service",
+    ];
     assert_eq!(paths[..2], want);
     assert_eq!(paths[2..], [format!("~/{UNIT}"), format!("~/{SCRIPT}")]);
     // Another look says the same, and a scan of the directory finds what lies there.
@@ -104,7 +112,10 @@ fn what_was_put_away_is_kept_and_comes_back_as_it_was() {
         .collect();
     assert_eq!(manifests.len(), 4, "{manifests:#?}");
     let script = manifests.iter().find(|m| text(&m["shown"]).ends_with(".sh")).unwrap();
-    assert!(script["mode"] == 0o755 && script["digest"].as_str().is_some_and(|d| d.len() == 64), "{script:#}");
+    assert!(
+        script["mode"] == 0o755 && script["digest"].as_str().is_some_and(|d| d.len() == 64),
+        "{script:#}"
+    );
     // What lies there is no finding.
     assert!(home.doctor().document(1).of("ioc.gh-token-monitor").is_empty());
     let back = home.run(&["undo"]);

@@ -1,6 +1,8 @@
 //! What would mend findings: files read afresh, plans, and what must still be true of each file when a plan is applied.
 //! Nothing is written here.
 
+mod large;
+
 use crate::config::Config;
 use crate::examine::{self, Error};
 use crate::home::Home;
@@ -23,12 +25,10 @@ use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::fix::cells::Cells;
 use lapwing_rules::fix::plan::Step;
 use lapwing_rules::fix::planner::Planned;
-use lapwing_rules::fix::redactions::Redactions;
 use lapwing_rules::place::Paths;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
 use rustix::fs::{FileType, Stat};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Bytes read at once of a large file.
+/// Bytes read at once of a file that is not read whole.
 const WINDOW: usize = 1 << 20;
 
 /// A finding that is to be mended, as the ledger or a run knows it.
@@ -263,12 +263,16 @@ impl Workshop {
     /// Why what was found at a path is in no file that could be changed.
     fn elsewhere(&self, path: &str) -> Option<&'static str> {
         if path.starts_with('(') && path != ENVIRONMENT {
-            return Some("a program that runs holds it, not a file: end the program, and change what starts it");
+            return Some(
+                "a program that runs holds it, not a file: end the program, and change what starts it",
+            );
         }
         let repository = |dir: &Path| dir.join(".git").exists() || dir.join("HEAD").exists();
         let (real, stat) = self.find(path)?;
         let history = files::kind(&stat) == FileType::Directory && repository(&real);
-        history.then_some("it stands in the history of a repository: replace the credential, then rewrite the history")
+        history.then_some(
+            "it stands in the history of a repository: replace the credential, then rewrite the history",
+        )
     }
 
     /// Opens a file, links followed as its own tool would; `None` for what is no regular file.
@@ -307,7 +311,8 @@ impl Workshop {
             let target = Target { path, place, bytes: buffer.get(), meta };
             return Ok(self.engine.plans(&target, &self.cx()));
         }
-        self.large(path, &fd, buffer)
+        let file = large::File { real: self.find(path).ok_or("it went away")?.0, stat };
+        large::plans(&self.engine, path, &file, &self.cx())
     }
 
     /// A database: its cells, each by itself.
@@ -331,25 +336,6 @@ impl Workshop {
         Ok(found.plans())
     }
 
-    /// A file that is not read whole: only secrets are looked for, window by window.
-    fn large(&self, path: &str, fd: &OwnedFd, mut buffer: Buffer<'_>) -> Result<Vec<Planned>, String> {
-        let place = self.engine.places().classify(path);
-        let mut found = Redactions::new(&self.engine, path, place);
-        let (mut hash, mut fresh) = (Sha256::new(), 0);
-        windows(fd, &mut buffer, false, &mut |window, last| {
-            hash.update(&window[fresh..]);
-            fresh = Stream::keep(window.len());
-            found.window(window, last, &self.cx());
-        })?;
-        if found.again() {
-            rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(0)).map_err(|e| say(files::why(e)))?;
-            buffer.keep(0);
-            let ended = buffer.fill(fd, WINDOW).map_err(say)?;
-            windows(fd, &mut buffer, ended, &mut |window, _| found.window_again(window))?;
-        }
-        Ok(found.plans(hash.finalize().into()))
-    }
-
     fn guard(&self, out: &mut Plans) {
         let paths = out.plans.iter().flat_map(|(_, plan)| &plan.steps).filter_map(Step::path);
         for path in paths {
@@ -358,24 +344,6 @@ impl Workshop {
                 out.guards.insert(path.to_owned(), guard);
             }
         }
-    }
-}
-
-/// Hands on what is in the buffer and the rest of the file, in windows that overlap.
-fn windows(
-    fd: &OwnedFd,
-    buffer: &mut Buffer<'_>,
-    mut last: bool,
-    each: &mut dyn FnMut(&[u8], bool),
-) -> Result<(), String> {
-    loop {
-        each(buffer.get(), last);
-        if last {
-            return Ok(());
-        }
-        let kept = Stream::keep(buffer.get().len());
-        buffer.keep(kept);
-        last = buffer.fill(fd, WINDOW).map_err(say)?;
     }
 }
 
@@ -388,8 +356,13 @@ fn guard(real: PathBuf, stat: &Stat, named: &Path) -> Guard {
         mode: stat.st_mode & 0o7777,
         owner: (stat.st_uid, stat.st_gid),
         size: u64::try_from(stat.st_size).unwrap_or_default(),
-        names: u64::from(stat.st_nlink),
+        names: wide(stat),
     }
+}
+
+#[allow(clippy::useless_conversion, reason = "its width depends on the machine")]
+fn wide(stat: &Stat) -> u64 {
+    u64::from(stat.st_nlink)
 }
 
 fn keep(plans: Vec<Planned>, ids: &BTreeSet<&str>, out: &mut Plans) {

@@ -128,7 +128,7 @@ fn one_long_line(bencher: Bencher<'_, '_>) {
 
 /// What an assistant has written down, with a token in every few hundred lines.
 fn transcript() -> Vec<u8> {
-    let mut pieces = vec![
+    let mut pieces = [
         "{\"type\":\"user\",\"message\":{\"content\":\"please {{lower:6}} the {{lower:8}} in src/{{lower:7}}.rs and run {{lower:5}}\"},\"uuid\":\"{{uuid}}\"}\n",
         "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"fn {{lower:7}}(&self) -> Option<usize> {\\n    self.{{lower:8}}.get({{lower:3}})?;\\n}\\n\"}]}}\n",
         "{\"type\":\"tool\",\"output\":\"{{lower:8}}: ok\\n{{lower:6}}\\t{{digits:4}}\\t{{lower:12}}\\n\\\"{{lower:9}}\\\" took {{digits:3}} ms\"}\n",

@@ -24,5 +24,5 @@ pub(crate) mod spot;
 pub(crate) mod step;
 pub(crate) mod transfer;
 pub(crate) mod turn;
-pub(crate) mod unit;
 pub(crate) mod undo;
+pub(crate) mod unit;

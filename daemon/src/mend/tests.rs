@@ -161,7 +161,8 @@ fn cells_of_a_history_are_planned_each() {
 fn what_is_in_no_file_is_told_and_not_gone() {
     let (dir, workshop) = workshop(&[("src/a/.git/HEAD", ""), ("b.gz", "\u{1f}x")]);
     fs::write(dir.path().join("b.gz"), b"\x1f\x8b\x08\0").unwrap();
-    let wanted = ["(processes)", "~/src/a", "~/b.gz"].map(|path| Wanted { id: "F-00000000".to_owned(), path: path.to_owned() });
+    let wanted = ["(processes)", "~/src/a", "~/b.gz"]
+        .map(|path| Wanted { id: "F-00000000".to_owned(), path: path.to_owned() });
     let plans = workshop.plans(&wanted);
     let told: Vec<&str> = plans.problems.iter().map(|p| p.what.as_str()).collect();
     assert_eq!(told, ["~/b.gz", "(processes)", "~/src/a"]);

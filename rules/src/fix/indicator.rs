@@ -58,16 +58,23 @@ fn draft(one: &Indicator, traces: &[Trace], facts: &dyn Facts) -> Draft {
             }
             Trace::File(path) => files.push(path),
             Trace::Content(path) => {
-                left.push(format!("{path}: others have this file too, so take out by hand what the worm has written"));
+                left.push(format!(
+                    "{path}: others have this file too, so take out by hand what the worm has written"
+                ));
             }
             Trace::Program { name, id } => {
-                left.push(format!("{name} runs as process {id}: `kill {id}` if stopping the unit does not end it"));
+                left.push(format!(
+                    "{name} runs as process {id}: `kill {id}` if stopping the unit does not end it"
+                ));
             }
         }
     }
-    let root = |path: &&str| path.starts_with('/') && facts.stat(path).known().is_some_and(|m| m.root && !m.own);
+    let root =
+        |path: &&str| path.starts_with('/') && facts.stat(path).known().is_some_and(|m| m.root && !m.own);
     let (system, files): (Vec<&str>, Vec<&str>) = files.into_iter().partition(root);
-    left.extend(system.into_iter().map(|path| format!("{path}: it belongs to root, so root must move it away")));
+    left.extend(
+        system.into_iter().map(|path| format!("{path}: it belongs to root, so root must move it away")),
+    );
     let files = topmost(&files);
     let mut steps: Vec<Step> = units.iter().map(|unit| Step::StopUnit { unit: unit.clone() }).collect();
     steps.extend(files.iter().map(|path| Step::Quarantine { path: (*path).to_owned() }));
@@ -86,7 +93,11 @@ fn summary(units: usize, files: usize) -> String {
         (0, 0) => "nothing of it can be put away by a program".to_owned(),
         (0, files) => format!("moves {} into the quarantine", count(files, "path")),
         (units, files) => {
-            format!("stops and disables {}, then moves {} into the quarantine", count(units, "unit"), count(files, "path"))
+            format!(
+                "stops and disables {}, then moves {} into the quarantine",
+                count(units, "unit"),
+                count(files, "path")
+            )
         }
     }
 }

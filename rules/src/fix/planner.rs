@@ -314,7 +314,8 @@ impl File<'_> {
 /// The fix of the place's secret that an entry is.
 fn fix_of<'a>(place: &'a Place, entry: &Entry) -> Option<&'a SecretFix> {
     let specs = place.secrets.iter().map(|(_, spec)| spec);
-    let own = specs.filter(|spec| spec.keys.iter().any(|k| wild(k, &entry.key))).find_map(|spec| spec.fix.as_ref());
+    let own =
+        specs.filter(|spec| spec.keys.iter().any(|k| wild(k, &entry.key))).find_map(|spec| spec.fix.as_ref());
     own.or(place.fix.as_ref())
 }
 

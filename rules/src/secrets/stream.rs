@@ -71,6 +71,18 @@ impl<'a> Stream<'a> {
         }
     }
 
+    /// For a part of a file that begins at `from`: the first window begins [`LEAD`] bytes before it, which are not judged. Lines
+    /// and columns count from there. Not for UTF-16, which only a file's beginning tells.
+    pub(crate) fn part(self, from: usize) -> Stream<'a> {
+        let lead = LEAD.min(from);
+        Stream { base: (from - lead) as u64, judged: lead, ..self }
+    }
+
+    /// Line ends before the byte that the next window begins with, and bytes of its line.
+    pub(crate) fn passed(&self) -> (u64, usize) {
+        (self.line - 1, self.column)
+    }
+
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
     /// `keep(window.len())` bytes of the one before. `last` when the file ends with it.
     pub fn window(&mut self, window: &[u8], last: bool, cx: &Cx<'_>) -> Vec<Finding> {
