@@ -25,7 +25,7 @@ fn main() {
 /// reads them there, and a third of the text need not be read at each start. Tests and fuzz targets have them.
 fn packs(root: &Path, out: &Path) -> String {
     let (mut whole, mut shipped) = (String::new(), String::new());
-    for folder in ["places", "secrets", "settings"] {
+    for folder in ["indicators", "places", "secrets", "settings"] {
         for file in files(&root.join("packs").join(folder), "toml") {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let bare = out.join(format!("{folder}-{name}"));

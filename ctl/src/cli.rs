@@ -7,7 +7,7 @@ use lapwing_rules::rule::{Kind, Severity};
 use std::path::PathBuf;
 
 const AFTER: &str = "\
-Start with `lapwing doctor`. Nothing leaves this machine, and no file of yours is changed.
+Start with `lapwing doctor`. Nothing leaves this machine; only `fix` and `undo` change files of yours.
 
 Exit codes: 0 clean · 1 findings at or above --fail-on · 2 usage or configuration · 3 incomplete · 4 failed";
 
@@ -121,6 +121,18 @@ pub(crate) enum Command {
         /// Its id, or the beginning of it
         id: String,
     },
+    /// Mend findings: each change is shown first, and can be taken back
+    Fix(Fix),
+    /// Take back what one run of `fix` has changed; secrets stay taken out
+    Undo {
+        /// Its receipt, or the beginning of it; the latest when not given
+        receipt: Option<String>,
+    },
+    /// List what was changed by `fix`, and when
+    Receipts {
+        /// One of them, in full
+        receipt: Option<String>,
+    },
     /// Explain a rule: why it matters and what to do
     Explain {
         /// Its name, as printed by `lapwing rules list`
@@ -142,6 +154,46 @@ pub(crate) enum Command {
         /// Its id, or the beginning of it
         id: String,
     },
+    /// Say that a credential was replaced: its checklist in `show` is done
+    Rotated {
+        /// Its id, or the beginning of it
+        id: String,
+        /// It was not, after all
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Look up what was moved into your keyring
+    #[command(subcommand)]
+    Secret(Secret),
+    /// How the agent is, and what is open
+    Status,
+    /// Print findings as they open and resolve, until Ctrl-C
+    Watch,
+    /// What happened to findings, newest first
+    History {
+        /// At most so many
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+        /// Only since then: 12h, 7d, 2w or 2026-11-22
+        #[arg(long, value_name = "WHEN", value_parser = dates::since)]
+        since: Option<i64>,
+    },
+    /// Ask the agent to take another look
+    Rescan {
+        /// At what; everything when not given
+        #[arg(value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
+    },
+    /// Ask the agent to look away for a while
+    Pause {
+        /// For how long: 30m, 2h or 1d
+        #[arg(value_name = "DURATION", default_value = "1h", value_parser = dates::duration)]
+        time: u32,
+    },
+    /// Ask the agent to go on
+    Resume,
+    /// Ask the agent to read configuration and rules anew
+    Reload,
     /// Rules: which there are, and tests of your own
     #[command(subcommand)]
     Rules(Rules),
@@ -192,6 +244,25 @@ pub(crate) struct Git {
 }
 
 #[derive(Args)]
+pub(crate) struct Fix {
+    /// Findings, or the beginnings of their ids; all that are open, one by one, when none is given
+    #[arg(conflicts_with_all = ["rule", "all"])]
+    pub(crate) ids: Vec<String>,
+    /// Only findings of rules of this name; `*` stands for anything
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) rule: Vec<String>,
+    /// Every open finding
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Agree to what is safe: what can be taken back and destroys nothing
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct List {
     /// Only these severities, for example `critical,high`
     #[arg(long, value_delimiter = ',', value_parser = severity())]
@@ -218,6 +289,30 @@ pub(crate) enum Life {
     Resolved,
     /// Whatever its state
     All,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Secret {
+    /// Print a secret, for `"$(lapwing secret get NAME)"`
+    Get {
+        /// Its name
+        name: String,
+        /// On a terminal too, where whoever looks over your shoulder sees it
+        #[arg(long)]
+        show: bool,
+    },
+    /// Put a secret into the keyring, from standard input
+    Set {
+        /// Its name; what it was before is replaced
+        name: String,
+    },
+    /// List their names
+    List,
+    /// Remove a secret from the keyring
+    Remove {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -334,6 +429,15 @@ mod tests {
         assert!(Cli::try_parse_from(["lapwing", "ignore", "F-1", "--reason", ""]).is_err());
         assert!(parse("lapwing ignore F-1 --reason tested --until 30d").is_ok());
         assert_eq!(parse("lapwing ignore F-1 --reason r --until soon").err().unwrap().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself() {
+        let Some(Command::Pause { time }) = parse("lapwing pause").unwrap().command else { panic!() };
+        assert_eq!(time, 3600);
+        for bad in ["0m", "forever", "400d", "-1h"] {
+            assert!(parse(&format!("lapwing pause {bad}")).is_err(), "{bad}");
+        }
     }
 
     #[test]

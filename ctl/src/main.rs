@@ -2,13 +2,16 @@
 //!
 //! `cli` is what can be typed, `commands` what it does, `render` what is printed, `exit` how it ends.
 
+mod apply;
 mod cli;
 mod commands;
 mod crash;
 mod dates;
 mod exit;
+mod mend;
 mod progress;
 mod render;
+mod vault;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -7,111 +7,23 @@
 
 mod common;
 
-use common::{Document, Home, Run, checked, directories, files, must, run, text, tool, until};
+use common::session::Session;
+use common::{Document, Home, checked, files, run, text};
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
 
-const SERVICE: &str = "org.freedesktop.secrets";
-
-/// A home with a token, a session bus, and a gnome-keyring that is unlocked.
-struct Session {
-    home: Home,
-    address: String,
-    children: Vec<Child>,
+fn doctor(session: &Session) -> Document {
+    session.run(&["doctor", "--format", "json"]).document(1)
 }
 
-impl Session {
-    fn new() -> Session {
-        let mut session = Session { home: home(), address: String::new(), children: Vec::new() };
-        directories(&session.home.beside("run"), 0o700);
-        let mut bus = session.home.tool("dbus-run-session", ["--", "sh", "-c"]);
-        // The bus lives as long as its standard input.
-        bus.arg("echo \"$DBUS_SESSION_BUS_ADDRESS\" > \"$1\"; exec cat")
-            .arg("sh")
-            .arg(session.home.beside("bus"));
-        tool("cat");
-        session
-            .children
-            .push(bus.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        session.address = until("the bus tells its address", || {
-            let told = std::fs::read_to_string(session.home.beside("bus")).ok()?;
-            told.ends_with('\n').then(|| told.trim().to_owned())
-        });
-        session.keyring();
-        session
-    }
-
-    fn keyring(&mut self) {
-        let password = self.home.beside("password");
-        std::fs::write(&password, "a login password").unwrap();
-        let mut daemon =
-            self.tool("gnome-keyring-daemon", &["--foreground", "--unlock", "--components=secrets"]);
-        daemon.stdin(std::fs::File::open(password).unwrap()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.children.push(daemon.spawn().unwrap());
-        until("the keyring answers", || {
-            (run(&mut self.tool("busctl", &["--user", "status", SERVICE])).code == 0).then_some(())
-        });
-    }
-
-    fn tool(&self, name: &str, args: &[&str]) -> Command {
-        let mut command = self.home.tool(name, args);
-        self.at(&mut command);
-        command
-    }
-
-    fn at(&self, command: &mut Command) {
-        command
-            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
-            .env("XDG_RUNTIME_DIR", self.home.beside("run"));
-    }
-
-    fn run(&self, args: &[&str]) -> Run {
-        let mut command = self.home.lapwing(args);
-        self.at(&mut command);
-        run(&mut command)
-    }
-
-    fn doctor(&self) -> Document {
-        self.run(&["doctor", "--format", "json"]).document(1)
-    }
-
-    /// The key as the keyring keeps it.
-    fn key(&self) -> Vec<u8> {
-        let found = run(&mut self.tool("secret-tool", &["search", "--all", "service", "lapwing"]));
-        assert!(found.both().contains("service = lapwing"), "{}", found.both());
-        let mut lookup = self.tool("secret-tool", &["lookup", "service", "lapwing"]);
-        let key = run(&mut lookup);
-        assert!(key.code == 0 && key.out.len() == 32, "{} bytes, {}", key.out.len(), key.stderr());
-        key.out
-    }
-
-    fn lock(&self) {
-        let call = [
-            "--user",
-            "call",
-            SERVICE,
-            "/org/freedesktop/secrets",
-            "org.freedesktop.Secret.Service",
-            "Lock",
-            "ao",
-            "1",
-            "/org/freedesktop/secrets/collection/login",
-        ];
-        must(&mut self.tool("busctl", &call));
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        for child in self.children.iter_mut().rev() {
-            // The bus ends by itself when its input does, and takes its daemon with it; the keyring is told.
-            if child.stdin.take().is_none() {
-                let _ = child.kill();
-            }
-            let _ = child.wait();
-        }
-    }
+/// The key as the keyring keeps it.
+fn stored(session: &Session) -> Vec<u8> {
+    let found = run(&mut session.tool("secret-tool", &["search", "--all", "service", "lapwing"]));
+    assert!(found.both().contains("service = lapwing"), "{}", found.both());
+    let mut lookup = session.tool("secret-tool", &["lookup", "service", "lapwing"]);
+    let key = run(&mut lookup);
+    assert!(key.code == 0 && key.out.len() == 32, "{} bytes, {}", key.out.len(), key.stderr());
+    key.out
 }
 
 fn home() -> Home {
@@ -130,24 +42,24 @@ fn kept_in_files(home: &Home, key: &[u8]) -> bool {
 
 #[test]
 fn the_key_is_in_the_keyring_and_nowhere_else() {
-    let session = Session::new();
-    let first = session.doctor();
-    let key = session.key();
+    let session = Session::new(home());
+    let first = doctor(&session);
+    let key = stored(&session);
     assert!(!kept_in_files(&session.home, &key));
-    assert_eq!(session.doctor().ids(), first.ids());
+    assert_eq!(doctor(&session).ids(), first.ids());
     // The ids come from this key: without a ledger they are the same.
     std::fs::remove_file(session.home.state().join("ledger.db")).unwrap();
-    assert_eq!(session.doctor().ids(), first.ids());
-    assert_eq!(session.key(), key);
+    assert_eq!(doctor(&session).ids(), first.ids());
+    assert_eq!(stored(&session), key);
 }
 
 #[test]
 fn a_locked_keyring_costs_memory_not_findings() {
-    let session = Session::new();
-    let before = session.doctor();
+    let session = Session::new(home());
+    let before = doctor(&session);
     session.lock();
     session.home.write("more.txt", checked("ghp_", "while locked"));
-    let doc = session.doctor();
+    let doc = doctor(&session);
     assert_eq!(doc.of("github-pat").len(), 2, "{:#}", doc.0);
     let gap = doc.gap("ledger").unwrap();
     let why = text(&gap["why"]);

@@ -5,6 +5,7 @@ use crate::machine::files;
 use directories::BaseDirs;
 use lapwing_rules::policy::Policy;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -19,6 +20,58 @@ pub struct Config {
     pub rules: Policy,
     /// What is examined.
     pub scan: Scan,
+    /// How the agent goes about it.
+    pub agent: Agent,
+}
+
+/// How the agent goes about it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Agent {
+    /// Mildest finding that a notification tells of; `never` for none.
+    pub notify: Notify,
+    /// Most notifications in an hour.
+    pub notices_per_hour: u8,
+    /// Hours from one sweep of the whole home to the next.
+    pub sweep_hours: NonZeroU16,
+    /// Most directories that are watched; the others are only swept.
+    pub max_watches: u32,
+    /// Memory that the agent may have, in bytes, before it starts anew.
+    pub max_memory: u64,
+    /// Share of one processor that the agent may have over an hour, in percent, before it says so.
+    pub max_cpu: u8,
+    /// What the journal gets: `error`, `warn`, `info`, `debug`.
+    pub log: String,
+}
+
+/// See [`Agent::notify`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notify {
+    /// Only what is critical.
+    Critical,
+    /// What is high or worse.
+    High,
+    /// What is medium or worse.
+    Medium,
+    /// What is low or worse.
+    Low,
+    /// Nothing.
+    Never,
+}
+
+impl Default for Agent {
+    fn default() -> Agent {
+        Agent {
+            notify: Notify::High,
+            notices_per_hour: 6,
+            sweep_hours: NonZeroU16::new(24).unwrap_or(NonZeroU16::MIN),
+            max_watches: 20_000,
+            max_memory: 256 << 20,
+            max_cpu: 25,
+            log: "info".to_owned(),
+        }
+    }
 }
 
 /// What is examined.

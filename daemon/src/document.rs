@@ -6,6 +6,7 @@ use crate::sweep::Missed;
 use crate::sweep::processes::{PROCESSES, SERVICES};
 use lapwing_rules::engine::Engine;
 use lapwing_rules::fingerprint::FindingId;
+use lapwing_rules::fix::refuse::OFTEN;
 use lapwing_rules::ignore::{self, IgnoreFile};
 use lapwing_rules::place::Places;
 use lapwing_rules::rule::{Kind, Page, Safety, Severity};
@@ -17,7 +18,7 @@ const LISTED: usize = 1000;
 
 /// What findings are judged by besides themselves.
 pub(crate) struct Frame<'a> {
-    pub(crate) pages: HashMap<String, Arc<Page>>,
+    pub(crate) pages: Arc<HashMap<String, Arc<Page>>>,
     pub(crate) lives: &'a HashMap<FindingId, Life>,
     /// Seconds since 1970.
     pub(crate) now: i64,
@@ -28,7 +29,17 @@ pub(crate) struct Frame<'a> {
 impl<'a> Frame<'a> {
     pub(crate) fn new(engine: &'a Engine, lives: &'a HashMap<FindingId, Life>, now: i64) -> Frame<'a> {
         let pages = engine.pages().into_iter().map(|(_, page)| (page.id.clone(), page)).collect();
-        Frame { pages, lives, now, places: Some(engine.places()) }
+        Frame::with(Arc::new(pages), engine.places(), lives, now)
+    }
+
+    /// With pages that were collected before.
+    pub(crate) fn with(
+        pages: Arc<HashMap<String, Arc<Page>>>,
+        places: &'a Places,
+        lives: &'a HashMap<FindingId, Life>,
+        now: i64,
+    ) -> Frame<'a> {
+        Frame { pages, lives, now, places: Some(places) }
     }
 
     /// One record a finding, worst and surest first.
@@ -66,7 +77,7 @@ impl<'a> Frame<'a> {
             grade: best.grade,
             title: page.map_or_else(|| best.rule.clone(), |p| p.title.clone()),
             preview: best.preview.clone(),
-            note: self.note(best, &group),
+            note: self.note(best, &group, life),
             sightings,
             fix: fix(page.map(Arc::as_ref), best),
             state: life.map_or(State::Open, |l| self.state(l)),
@@ -75,7 +86,7 @@ impl<'a> Frame<'a> {
     }
 
     /// What a proof said, and what follows from all the places together.
-    fn note(&self, best: &Seen, group: &[&Seen]) -> Option<String> {
+    fn note(&self, best: &Seen, group: &[&Seen], life: Option<&Life>) -> Option<String> {
         let committed = |s: &&&Seen| s.inside.as_ref().is_some_and(|i| i.starts_with("commit "));
         let mut notes: Vec<String> = best.note.clone().into_iter().collect();
         if best.kind == Kind::Secret && group.iter().any(|s| committed(&s)) {
@@ -87,6 +98,9 @@ impl<'a> Frame<'a> {
         // Where it belongs it is only there; what stands elsewhere too has got out, and is worth something.
         if let Some(used) = used.filter(|_| group.iter().any(|s| !self.credential(s))) {
             notes.push(format!("still in use here: {}", used.path));
+        }
+        if let Some(times) = life.map(|l| l.returns).filter(|times| *times >= OFTEN) {
+            notes.push(format!("something puts this back: mended, it has come back {times} times"));
         }
         (!notes.is_empty()).then(|| notes.join("; "))
     }
@@ -253,7 +267,7 @@ mod tests {
     }
 
     fn frame(lives: &HashMap<FindingId, Life>) -> Frame<'_> {
-        Frame { pages: HashMap::new(), lives, now: 1000, places: None }
+        Frame { pages: Arc::default(), lives, now: 1000, places: None }
     }
 
     #[test]
@@ -288,8 +302,20 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_back_again_and_again_says_so() {
+        let note = |returns| {
+            let life = Life { first_seen: 1, returns, ..Life::default() };
+            let lives = HashMap::from([(FindingId([1; 16]), life)]);
+            frame(&lives).records(&[seen(1, Severity::High, Grade::Proved, "~/a")]).remove(0).note
+        };
+        assert_eq!(note(OFTEN - 1), None);
+        let want = format!("something puts this back: mended, it has come back {OFTEN} times");
+        assert_eq!(note(OFTEN), Some(want));
+    }
+
+    #[test]
     fn ignores_end_with_their_day() {
-        let life = |until| Life { first_seen: 1, resolved: None, ignored: Some(("why".to_owned(), until)) };
+        let life = |until| Life { first_seen: 1, ignored: Some(("why".to_owned(), until)), ..Life::default() };
         let lives = HashMap::new();
         assert_eq!(frame(&lives).state(&life(Some(999))), State::Open);
         assert!(matches!(frame(&lives).state(&life(Some(1001))), State::Ignored { .. }));

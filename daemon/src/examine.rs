@@ -1,30 +1,22 @@
 //! The agent's front door: examine a home or some paths, and answer what is known.
 
-use crate::baseline;
 use crate::config::Config;
-use crate::document::{self, Frame};
+use crate::document::Frame;
 use crate::home::Home;
-use crate::key::{self, Trouble};
-use crate::ledger::{Ledger, LedgerError, Life, Seen};
-use crate::machine::facts::Machine;
-use crate::machine::files;
+use crate::ledger::{Ledger, LedgerError};
 use crate::machine::git::Repository;
 use crate::machine::git::tool::Tool;
-use crate::memory::Memory;
 use crate::progress::Watch;
-use crate::record::{Document, Reason, Record, State, Summary};
-use crate::sweep::{self, Done, Scope};
+use crate::record::{Document, Record, State};
+use crate::setup::Setup;
+pub use crate::setup::{PACKS, engine};
+use crate::sweep::{self, Done};
 use crate::text;
+use crate::whole;
 use lapwing_rules::baseline::Baseline;
 use lapwing_rules::engine::Engine;
-use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
-use lapwing_rules::ignore::IgnoreFile;
-use lapwing_rules::pack::{PackError, Packs};
-use lapwing_rules::place::Paths;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// What to examine.
@@ -41,6 +33,8 @@ pub struct Request {
     pub baseline: Option<Baseline>,
     /// What standard input (`-` among the paths of [`scan`]) is called.
     pub stdin: Option<PathBuf>,
+    /// For the agent: tell which directories were met, to be watched, and ask nothing of the user.
+    pub agent: bool,
 }
 
 /// Why nothing at all could be examined or answered.
@@ -94,89 +88,13 @@ pub enum Error {
     },
 }
 
-/// Files between two writes to the ledger.
-const BATCH: usize = 4096;
-
-/// Built-in rules and those of `config.scan.packs`, with what could not be used.
-#[must_use]
-pub fn engine(config: &Config) -> (Engine, Vec<PackError>) {
-    let mut packs = Packs::builtin();
-    for (path, text) in own_packs(config) {
-        match text {
-            Ok(text) => packs.add(&path.display().to_string(), &text),
-            Err(why) => packs.errors.push(PackError { file: path.display().to_string(), rule: None, why }),
-        }
-    }
-    Engine::new(packs)
-}
-
-/// Extensions of rule files: our own, and those of other tools.
-pub const PACKS: [&str; 3] = ["toml", "yaml", "yml"];
-
-/// The user's packs: files, and every file of directories that is called like one.
-fn own_packs(config: &Config) -> Vec<(PathBuf, Result<String, String>)> {
-    let mut paths = Vec::new();
-    for path in &config.scan.packs {
-        let mut below = files::list(path).unwrap_or_else(|| vec![path.clone()]);
-        below.retain(|p| p == path || p.extension().is_some_and(|e| PACKS.iter().any(|pack| e == *pack)));
-        below.sort();
-        paths.extend(below);
-    }
-    let read = |p: &Path| files::read_rules(p).and_then(|text| text.ok_or_else(|| "is not there".to_owned()));
-    let with_text = |path: PathBuf| {
-        let text = read(&path);
-        (path, text)
-    };
-    paths.into_iter().map(with_text).collect()
-}
-
 /// Examines a home and remembers what was found.
 ///
 /// # Errors
 /// When the home cannot be entered. Everything else costs coverage.
 pub fn doctor(request: &Request, config: &Config, watch: &Watch) -> Result<Document, Error> {
-    let begun = Instant::now();
-    let home = &request.home;
-    let root = enter(home.root())?;
     let setup = Setup::new(request, config);
-    let mut memory = Memory::open(home, &version(config));
-    let mut remembered = memory.remembered();
-    if request.baseline.is_some() {
-        // What the ledger knows of a finding does not tell whether a baseline has it: its file is read again.
-        remembered.values_mut().for_each(|again| *again = true);
-    }
-    let mut scope = setup.scope(request, config, watch, remembered);
-    scope.history = if request.all { u64::MAX } else { config.scan.max_history_size };
-    let (places, dealt) = sweep::places(&scope);
-    let mut total = Done::default();
-    let indexes = memory.indexes(request.jobs);
-    sweep::walk(&scope, home.root(), ("~", "~"), &dealt, indexes, |done| {
-        total.add(done);
-        if total.batch.files.len() + total.batch.dirs.len() >= BATCH {
-            memory.commit(&mut total, &setup.trouble);
-        }
-    });
-    let gone = enter(home.root()).ok() != Some(root);
-    if gone {
-        total.note(Reason::Interrupted, "~", Some("the home went away while it was examined".to_owned()));
-    } else if watch.stop.load(Ordering::Relaxed) {
-        total.note(Reason::Interrupted, "~", None);
-    } else {
-        memory.commit(&mut total, &setup.trouble);
-        memory.histories(&scope, &mut total, &setup.trouble);
-        memory.revisit(&scope, &places, &mut total);
-        if watch.stop.load(Ordering::Relaxed) {
-            total.note(Reason::Interrupted, "~", None);
-        }
-    }
-    memory.commit(&mut total, &setup.trouble);
-    // Places last: what is known of an included file through its place must outlive the walk's view of it.
-    total.add(places);
-    memory.commit(&mut total, &setup.trouble);
-    let whole = !total.missed.contains_key(&Reason::Interrupted);
-    let lives = memory.close(whole, &mut total, &setup.trouble);
-    let seen = memory.result(&total, whole);
-    Ok(setup.document(&seen, &lives, total, request, begun))
+    whole::home(&setup, request, config, watch).map(|pass| pass.document)
 }
 
 /// Examines files and directories, and standard input for `-`; remembers nothing.
@@ -231,7 +149,7 @@ pub fn scan_git(
     let begun = Instant::now();
     let mut opened = Vec::new();
     for path in paths {
-        enter(path)?;
+        whole::enter(path)?;
         opened.push((path, Opened::new(path, versions)?));
     }
     let setup = Setup::new(request, config);
@@ -311,136 +229,6 @@ impl Opened {
     }
 }
 
-/// What a run is set up with.
-struct Setup {
-    engine: Engine,
-    errors: Vec<PackError>,
-    ids: Fingerprinter,
-    trouble: Trouble,
-    machine: Machine,
-}
-
-impl Setup {
-    fn new(request: &Request, config: &Config) -> Setup {
-        let (engine, errors) = engine(config);
-        let trouble = Trouble::default();
-        let (state, shared) = (request.home.state().to_owned(), Arc::clone(&trouble));
-        let ids = Fingerprinter::new(move || key::fetch(&state, &shared))
-            .marking(request.baseline.as_ref().map(|b| b.salt));
-        Setup { engine, errors, ids, trouble, machine: Machine::new(&request.home) }
-    }
-
-    fn scope<'a>(
-        &'a self,
-        request: &'a Request,
-        config: &'a Config,
-        watch: &'a Watch,
-        remembered: HashMap<String, bool>,
-    ) -> Scope<'a> {
-        let mut skip = Paths::default();
-        let patterns = if request.all { &[][..] } else { &config.scan.skip[..] };
-        patterns.iter().for_each(|p| skip.add(p, ()));
-        Scope {
-            engine: &self.engine,
-            ids: &self.ids,
-            policy: &config.rules,
-            machine: &self.machine,
-            home: &request.home,
-            watch,
-            skip,
-            history: 0,
-            largest: if request.all { u64::MAX } else { config.scan.max_file_size },
-            all: request.all,
-            remembered,
-            jobs: request.jobs,
-        }
-    }
-
-    /// The document of a run that is not remembered.
-    fn forget(&self, mut total: Done, request: &Request, watch: &Watch, begun: Instant) -> Document {
-        if watch.stop.load(Ordering::Relaxed) {
-            total.note(Reason::Interrupted, "", None);
-        }
-        let lives = Ledger::existing(&request.home.ledger())
-            .ok()
-            .flatten()
-            .and_then(|l| l.lives().ok())
-            .unwrap_or_default();
-        let seen: Vec<Seen> =
-            std::mem::take(&mut total.batch.files).into_iter().flat_map(|(_, seen)| seen).collect();
-        self.document(&seen, &lives, total, request, begun)
-    }
-
-    fn document(
-        &self,
-        seen: &[Seen],
-        lives: &HashMap<FindingId, Life>,
-        mut total: Done,
-        request: &Request,
-        begun: Instant,
-    ) -> Document {
-        for error in &self.errors {
-            total.note(Reason::BadRule, &error.file, Some(text::line(&error.to_string())));
-        }
-        if let Some(bad) = total.missed.get_mut(&Reason::BadRule) {
-            bad.paths.dedup();
-        }
-        // A gap tells of the first alone; people get all of them.
-        let told = self.errors.iter().skip(1).chain(self.engine.notes());
-        total.notes.extend(told.map(|e| text::line(&e.to_string())));
-        let unusable = |f: &IgnoreFile| {
-            f.problems.iter().map(|p| (f.path.clone(), format!("{}: {p}", f.path))).collect::<Vec<_>>()
-        };
-        for (path, why) in total.ignores.iter().flat_map(unusable).collect::<Vec<_>>() {
-            total.note(Reason::Unparsable, &path, Some(why));
-        }
-        let mut records = Frame::new(&self.engine, lives, text::now()).records(seen);
-        let (ignored, unused_ignores) = document::silence(&mut records, &total.ignores, &request.today);
-        let (entries, baselined) = match &request.baseline {
-            Some(baseline) => baseline::apply(baseline, &mut records, &self.ids.marks(), request.jobs),
-            None => (BTreeSet::new(), 0),
-        };
-        let summary = Summary {
-            ignored,
-            baselined,
-            entries,
-            unused_ignores,
-            silenced: total.silenced,
-            files: total.files,
-            unchanged: total.unchanged,
-            bytes: total.bytes,
-            notes: total.notes,
-            millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ..Summary::default()
-        };
-        document::document(records, document::coverage(total.missed), summary)
-    }
-}
-
-/// Device and inode of a directory that can be entered.
-fn enter(path: &Path) -> Result<(u64, u64), Error> {
-    let fail = |e: rustix::io::Errno| Error::Path {
-        path: path.display().to_string(),
-        why: std::io::Error::from(e).to_string(),
-    };
-    let stat = files::open_root(path).and_then(rustix::fs::fstat).map_err(fail)?;
-    Ok((stat.st_dev, stat.st_ino))
-}
-
-/// Changes with anything that may change a verdict about an unchanged file.
-pub(crate) fn version(config: &Config) -> String {
-    let mut parts = toml::to_string(config).unwrap_or_default();
-    for (path, pack) in own_packs(config) {
-        parts.push_str(&path.display().to_string());
-        parts.push_str(&pack.unwrap_or_else(|e| e));
-    }
-    // The program itself: rules are compiled in.
-    if let Ok(exe) = rustix::fs::stat("/proc/self/exe") {
-        parts.push_str(&format!("{} {} {} {}", exe.st_ino, exe.st_size, exe.st_mtime, exe.st_mtime_nsec));
-    }
-    text::hex(&text::digest(parts.as_bytes())[..16])
-}
-
 fn ledger_error(home: &Home, e: &LedgerError) -> Error {
     Error::Ledger { path: home.shown(&home.ledger()), why: e.to_string() }
 }
@@ -472,6 +260,62 @@ pub fn find(home: &Home, engine: &Engine, id: &str) -> Result<Record, Error> {
         (0, _) | (_, true) => Err(Error::NoFinding { id: id.to_owned() }),
         (count, false) => Err(Error::Ambiguous { id: id.to_owned(), count }),
     }
+}
+
+/// Notes that findings (`F-…`) were mended, so that one which comes back again and again is told as what it is.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn mended(home: &Home, ids: &[String]) -> Result<(), Error> {
+    let write = || -> Result<(), LedgerError> {
+        let Some(mut ledger) = Ledger::existing(&home.ledger())? else { return Ok(()) };
+        let known = ledger.lives()?.into_keys();
+        let ours: Vec<_> = known.filter(|id| ids.contains(&id.short())).collect();
+        ledger.mended(&ours, text::now())
+    };
+    write().map_err(|e| ledger_error(home, &e))
+}
+
+/// How often a finding (`F-…`) has come back after it was mended.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn returns(home: &Home, id: &str) -> Result<u32, Error> {
+    let read = || -> Result<u32, LedgerError> {
+        let Some(ledger) = Ledger::existing(&home.ledger())? else { return Ok(0) };
+        Ok(ledger.returns(0)?.into_iter().find(|(known, _)| known.short() == id).map_or(0, |(_, times)| times))
+    };
+    read().map_err(|e| ledger_error(home, &e))
+}
+
+/// Notes that a credential was replaced (`true`), or takes that back. Returns its finding.
+///
+/// # Errors
+/// When there is no such finding, or the ledger cannot be written.
+pub fn rotate(home: &Home, engine: &Engine, id: &str, done: bool) -> Result<Record, Error> {
+    let record = find(home, engine, id)?;
+    let write = || -> Result<(), LedgerError> {
+        let (ledger, _) = Ledger::open(&home.ledger())?;
+        let full = ledger.lives()?.into_keys().find(|k| k.short() == record.id);
+        full.map_or(Ok(()), |k| ledger.rotate(&k, done.then(text::now)))
+    };
+    write().map_err(|e| ledger_error(home, &e))?;
+    Ok(record)
+}
+
+/// When the credential of a finding (`F-…`) was replaced, seconds since 1970.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn rotated(home: &Home, id: &str) -> Result<Option<i64>, Error> {
+    let read = || -> Result<Option<i64>, LedgerError> {
+        let Some(ledger) = Ledger::existing(&home.ledger())? else { return Ok(None) };
+        match ledger.lives()?.into_keys().find(|k| k.short() == id) {
+            Some(full) => ledger.rotated(&full),
+            None => Ok(None),
+        }
+    };
+    read().map_err(|e| ledger_error(home, &e))
 }
 
 /// Decides to live with a finding (`Some((reason, until))`, seconds since 1970), or takes that back. Returns it as it

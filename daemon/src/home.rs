@@ -38,6 +38,13 @@ impl Home {
         }
     }
 
+    /// A home whose state is kept in a directory that is named: for tests of what changes files.
+    #[must_use]
+    pub fn at(root: &Path, state: &Path) -> Home {
+        let canonical = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+        Home { root: root.to_owned(), canonical, state: state.to_owned(), own: true }
+    }
+
     /// The directory.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -70,6 +77,18 @@ impl Home {
             Ok(rest) => format!("~/{}", crate::text::path(rest)),
             Err(_) => crate::text::path(path),
         }
+    }
+
+    /// A path without the links on the way to the home.
+    #[must_use]
+    pub fn real(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.root).map_or_else(|_| path.to_owned(), |below| self.canonical.join(below))
+    }
+
+    /// The same the other way round: as the home itself is called.
+    #[must_use]
+    pub fn called(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.canonical).map_or_else(|_| path.to_owned(), |below| self.root.join(below))
     }
 
     /// The path that people call `~/…`.

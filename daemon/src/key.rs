@@ -18,9 +18,10 @@ const MARKER: &str = "keyring";
 /// Set when the key could not be had: ids of this run hold for this run only.
 pub(crate) type Trouble = Arc<OnceLock<String>>;
 
-/// The key, or a fresh one for this run and a note in `trouble`. Blocks while the keyring answers.
-pub(crate) fn fetch(state: &Path, trouble: &Trouble) -> Key {
-    match stored(state) {
+/// The key, or a fresh one for this run and a note in `trouble`. Blocks while the keyring answers. Unless `ask`, a locked
+/// keyring stays locked: nobody sits before the agent who expects to be asked for a password.
+pub(crate) fn fetch(state: &Path, trouble: &Trouble, ask: bool) -> Key {
+    match stored(state, ask) {
         Ok(key) => key,
         Err(why) => {
             let _ = trouble.set(why);
@@ -29,22 +30,45 @@ pub(crate) fn fetch(state: &Path, trouble: &Trouble) -> Key {
     }
 }
 
-fn stored(state: &Path) -> Result<Key, String> {
+fn stored(state: &Path, ask: bool) -> Result<Key, String> {
     if state.as_os_str().is_empty() {
         return Err("there is no home directory to keep the key of finding ids in".to_owned());
     }
     let path = state.join("key");
     match read(&path)? {
         Some(Stored::Key(key)) => Ok(key),
+        Some(Stored::Keyring) if !ask && keyring_locked() => {
+            Err("the keyring that has the key of finding ids is locked; unlock it, and the agent goes on"
+                .to_owned())
+        }
         Some(Stored::Keyring) => from_keyring().map_err(|e| {
             format!("the keyring does not give the key of finding ids ({e}); unlock it and run again")
         }),
-        None => make_alone(&path),
+        None => make_alone(&path, ask),
     }
 }
 
+/// Whether the keyring would have to ask the user before it gives anything; also when there is none to be had.
+fn keyring_locked() -> bool {
+    let locked = || {
+        let bus = zbus::blocking::Connection::session()?;
+        let reply = bus.call_method(
+            Some("org.freedesktop.secrets"),
+            "/org/freedesktop/secrets/aliases/default",
+            Some("org.freedesktop.DBus.Properties"),
+            "Get",
+            &("org.freedesktop.Secret.Collection", "Locked"),
+        )?;
+        reply
+            .body()
+            .deserialize::<zbus::zvariant::OwnedValue>()
+            .and_then(|v| bool::try_from(v).map_err(zbus::Error::from))
+    };
+    locked().unwrap_or(true)
+}
+
 /// Makes a key unless another run has made one while this one waited: both must come to the same.
-fn make_alone(path: &Path) -> Result<Key, String> {
+fn make_alone(path: &Path, ask: bool) -> Result<Key, String> {
     // Where locking is not possible, making a key still is.
     let _alone = private_dir(path).and_then(|dir| {
         rustix::fs::flock(&dir, FlockOperation::LockExclusive)?;
@@ -53,7 +77,7 @@ fn make_alone(path: &Path) -> Result<Key, String> {
     match read(path)? {
         Some(Stored::Key(key)) => Ok(key),
         Some(Stored::Keyring) => from_keyring(),
-        None => make(path),
+        None => make(path, ask),
     }
 }
 
@@ -83,9 +107,11 @@ fn read(path: &Path) -> Result<Option<Stored>, String> {
 }
 
 /// Makes a key: in the keyring, written and read back, else in the file.
-fn make(path: &Path) -> Result<Key, String> {
+fn make(path: &Path, ask: bool) -> Result<Key, String> {
     let key = random();
-    let keyring = session_bus().then(|| into_keyring(&key)).is_some_and(|stored| stored.is_ok());
+    let keyring = (session_bus() && (ask || !keyring_locked()))
+        .then(|| into_keyring(&key))
+        .is_some_and(|stored| stored.is_ok());
     let text = if keyring { MARKER.to_owned() } else { crate::text::hex(&key[..]) };
     let text = Zeroizing::new(text + "\n");
     match write_new(path, text.as_bytes()) {

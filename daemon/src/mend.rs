@@ -14,6 +14,7 @@ use crate::machine::sqlite;
 use crate::memory::Memory;
 use crate::progress::Watch;
 use crate::record::Reason;
+use crate::setup;
 use crate::sweep::database::{dress, inside};
 use crate::sweep::{self, Scope};
 use crate::unpack::Kind;
@@ -97,7 +98,7 @@ impl Workshop {
     pub fn new(home: &Home, config: &Config) -> Workshop {
         let trouble = Trouble::default();
         let (state, shared) = (home.state().to_owned(), Arc::clone(&trouble));
-        let ids = Fingerprinter::new(move || key::fetch(&state, &shared));
+        let ids = Fingerprinter::new(move || key::fetch(&state, &shared, true));
         Workshop::with(home, config, ids, trouble)
     }
 
@@ -205,7 +206,7 @@ impl Workshop {
     /// # Errors
     /// When the ledger cannot be written.
     pub fn remember(&self, paths: &[String]) -> Result<(), Error> {
-        let mut memory = Memory::open(&self.home, &examine::version(&self.config));
+        let mut memory = Memory::open(&self.home, &setup::version(&self.config));
         let watch = Watch::default();
         let scope = Scope {
             engine: &self.engine,
@@ -220,6 +221,7 @@ impl Workshop {
             all: true,
             remembered: memory.remembered(),
             jobs: 1,
+            survey: false,
         };
         // Files that include others come last: what is known of those through them outlives their own.
         for path in paths.iter().chain(&self.including()) {

@@ -139,6 +139,8 @@ pub enum Reason {
     Elsewhere,
     /// A repository's history that is large: left out, or not searched to its end in one run.
     History,
+    /// A directory in which the agent notices changes by sweeps only.
+    Unwatched,
 }
 
 /// What of the home was not examined for one reason.
@@ -210,6 +212,7 @@ impl Reason {
                 | Reason::PartlyUnpacked
                 | Reason::Elsewhere
                 | Reason::History
+                | Reason::Unwatched
         )
     }
 
@@ -233,6 +236,7 @@ impl Reason {
             Reason::PartlyUnpacked => "archive not unpacked to its end",
             Reason::Elsewhere => "history that is kept elsewhere",
             Reason::History => "history of a repository",
+            Reason::Unwatched => "changes are found by sweeps only",
         }
     }
 }

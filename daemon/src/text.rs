@@ -37,6 +37,12 @@ pub(crate) fn path(path: &Path) -> String {
     out
 }
 
+/// Whether a character moves the cursor, hides itself or turns the reading direction.
+pub(crate) fn harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// An error on one line. The picture that TOML errors draw of the file is left out: it may show a value.
 pub(crate) fn line(error: &str) -> String {
     let number = |c: char| c.is_ascii_digit() || c == ' ';

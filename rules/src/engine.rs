@@ -5,6 +5,7 @@ use crate::cx::Cx;
 use crate::facts::{Fact, Facts};
 use crate::finding::{Finding, Problem, Report};
 use crate::fingerprint::Subject;
+use crate::indicators::Indicators;
 use crate::pack::{PackError, Packs};
 use crate::place::{Place, Places, wild};
 use crate::redact;
@@ -30,6 +31,7 @@ pub struct Engine {
     notes: Vec<PackError>,
     pub(crate) settings: Vec<SettingRule>,
     pub(crate) checks: Vec<(Arc<Page>, &'static Check)>,
+    pub(crate) indicators: Indicators,
     places: Places,
 }
 
@@ -45,7 +47,11 @@ pub const READABLE: usize = 8 << 20;
 impl Engine {
     /// Compiles packs. Rules that cannot be used come back as errors; the others work.
     #[must_use]
-    pub fn new(packs: Packs) -> (Engine, Vec<PackError>) {
+    pub fn new(mut packs: Packs) -> (Engine, Vec<PackError>) {
+        let (indicators, unusable) = Indicators::new(packs.indicators);
+        let unusable = unusable.into_iter().map(|(rule, why)| (Some(rule), why));
+        let file = || "indicators".to_owned();
+        packs.errors.extend(unusable.map(|(rule, why)| PackError { file: file(), rule, why }));
         let secrets = packs.secrets.into_iter().map(|(page, spec)| SecretRule::new(page, spec)).collect();
         let settings = packs
             .settings
@@ -57,6 +63,7 @@ impl Engine {
             notes: packs.notes,
             settings,
             checks: checks::ALL.iter().map(|(_, check)| (Arc::new(check.page()), *check)).collect(),
+            indicators,
             places: Places::new(packs.places),
         };
         (engine, packs.errors)
@@ -94,8 +101,9 @@ impl Engine {
         let foreign = foreign.iter().filter(|r| !r.silent).map(|r| (Kind::Secret, Arc::clone(&r.page)));
         let settings = self.settings.iter().map(|r| (Kind::Setting, Arc::clone(&r.page)));
         let checks = self.checks.iter().map(|(page, _)| (Kind::Check, Arc::clone(page)));
+        let indicators = self.indicators.all.iter().map(|i| (Kind::Check, Arc::clone(&i.page)));
         let mut pages: Vec<_> =
-            secrets.chain(foreign).chain(at_places).chain(settings).chain(checks).collect();
+            secrets.chain(foreign).chain(at_places).chain(settings).chain(checks).chain(indicators).collect();
         pages.sort_by(|a, b| a.1.id.cmp(&b.1.id));
         // A secret that several places give away has one page.
         pages.dedup_by(|a, b| Arc::ptr_eq(&a.1, &b.1));
@@ -112,6 +120,8 @@ impl Engine {
     fn follow(&self, target: &Target<'_>, cx: &Cx<'_>, met: &mut BTreeSet<String>) -> Report {
         let (mut report, entries) = self.one(target, cx);
         let name = target.place.and_then(|p| p.reader.as_deref());
+        let pulled = name.into_iter().flat_map(|n| entries.iter().flat_map(move |e| include::targets(n, target.path, e)));
+        report.included = pulled.flat_map(|p| expand(p, cx.facts)).collect();
         report.depends = name.is_some_and(|n| entries.iter().any(|e| include::pulls(n, target.path, e)));
         for path in included(target, &entries, cx.facts, met) {
             match cx.facts.read(&path) {
@@ -194,6 +204,7 @@ impl Engine {
                 self.report(page, run(cx.facts), ENVIRONMENT, cx, &mut report);
             }
         }
+        self.compromised(cx, &mut report);
         report
     }
 

@@ -29,6 +29,15 @@ pub enum FileKind {
     Other,
 }
 
+/// A program that runs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Process id.
+    pub id: u32,
+    /// Its command line, word by word. May hold secrets.
+    pub argv: Vec<String>,
+}
+
 /// An answer about the machine: unknown is its own answer and never means "fine".
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact<T> {
@@ -62,6 +71,8 @@ pub trait Facts: Sync {
     fn env(&self, name: &str) -> Option<String>;
     /// The version that a program of the user's search path says it has, for example `2.47.3`. Unknown for another's home.
     fn version(&self, program: &str) -> Fact<String>;
+    /// The user's programs that run in this home; absent for another's.
+    fn programs(&self) -> Fact<Vec<Program>>;
     /// Whole days since a file was last changed.
     fn age_days(&self, path: &str) -> Fact<u64>;
     /// Seconds since 1970, to tell what has expired.

@@ -61,6 +61,8 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// What was found depends on other files too (includes): the file must be judged again even when unchanged.
     pub depends: bool,
+    /// Those files, whether they are there or not: as `~/…` or absolute.
+    pub included: Vec<String>,
     /// How many findings inline markers silenced.
     pub silenced: u64,
 }
@@ -75,5 +77,6 @@ impl Report {
         self.findings.extend(named);
         self.problems.extend(below.problems);
         self.silenced += below.silenced;
+        self.included.extend(below.included);
     }
 }

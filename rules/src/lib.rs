@@ -7,7 +7,7 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | `packs/{secrets,settings,places}/*.toml` | the rules and places that are data |
+//! | `packs/{secrets,settings,places,indicators}/*.toml` | the rules, places and indicators that are data |
 //! | [`rule`], [`finding`], [`fingerprint`], [`secret`] | the words of the field |
 //! | [`pack`] | TOML to rules; every error names file, rule and field |
 //! | `import/` | rule files of other tools |
@@ -17,6 +17,7 @@
 //! | `checks/` | rules that need code, one file each |
 //! | [`fix`] | what would mend a finding: plans as data |
 //! | `keys/` | private keys by content |
+//! | [`indicators`] | what known worms leave |
 //! | [`baseline`] | which findings were there already |
 //! | [`engine`] | which rules judge a target |
 //! | [`testing`] | examples made at test time, and every rule's own tests |
@@ -38,6 +39,7 @@ pub mod fingerprint;
 pub mod fix;
 pub mod ignore;
 mod import;
+pub mod indicators;
 mod keys;
 pub mod pack;
 pub mod place;

@@ -1,8 +1,10 @@
-//! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`, `[[place]]`), the built-in ones and a
+//! Packs: rules as TOML. One schema for every file (`[[secret]]`, `[[setting]]`,
+//! `[[place]]`, `[[indicator]]`), the built-in ones and a
 //! user's own. Every error names file, rule and field, and one bad rule never hides the others.
 
 use crate::fix::declared::{RECORDS, SecretFix, SettingFix};
 use crate::import::{Imported, gitleaks, kingfisher};
+use crate::indicators::IndicatorSpec;
 use crate::rule::{self, Grade, Page};
 use crate::secrets::foreign::ForeignRule;
 use crate::settings::part::Part;
@@ -167,6 +169,9 @@ pub struct PlaceSpec {
     /// Source code stands in it: an unquoted word behind `token =` is a variable, not a value.
     #[serde(default)]
     pub code: bool,
+    /// What mends a secret in any of its entries whose rule does not say.
+    #[serde(default)]
+    pub fix: Option<SecretFix>,
     /// Secrets that only this place gives away.
     #[serde(default)]
     pub secret: Vec<Table>,
@@ -235,6 +240,8 @@ pub struct Packs {
     pub settings: Vec<(Page, SettingSpec)>,
     /// Places, each with the secrets that it gives away.
     pub places: Vec<(PlaceSpec, Vec<(Page, PlaceSecretSpec)>)>,
+    /// Indicators of compromise.
+    pub indicators: Vec<(Page, IndicatorSpec)>,
     /// Names of vendors whose tokens the secret rules know, small letters and digits only.
     pub vendors: Vec<String>,
     /// Rules that could not be used.
@@ -253,9 +260,26 @@ impl Packs {
     /// The packs that come with Lapwing.
     #[must_use]
     pub fn builtin() -> Packs {
+        Packs::builtin_under(&[])
+    }
+
+    /// The packs that come with Lapwing, under indicators of the machine's administrator (name and text): a file of the same
+    /// name replaces a built-in one, and so does an indicator of the same id.
+    #[must_use]
+    pub fn builtin_under(own: &[(String, String)]) -> Packs {
         let mut packs = Packs::default();
-        for (_, name, text) in PACKS {
+        own.iter().for_each(|(name, text)| packs.read(name, text));
+        let known: BTreeSet<String> = packs.indicators.iter().map(|(page, _)| page.id.clone()).collect();
+        let file = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+        for (folder, name, text) in PACKS {
+            if *folder == "indicators" && own.iter().any(|(path, _)| file(path) == file(name)) {
+                continue;
+            }
+            let before = packs.indicators.len();
             packs.read(name, text);
+            let mut fresh = packs.indicators.split_off(before);
+            fresh.retain(|(page, _)| !known.contains(&page.id));
+            packs.indicators.extend(fresh);
         }
         // Once for all: after each of hundreds of files it would take longer than to read them.
         packs.drop_twins("built-in packs");
@@ -316,9 +340,13 @@ impl Packs {
                 Err(e) => self.errors.push(e),
             }
         }
+        for table in shared.tables(&mut file, "indicator", &mut self.errors) {
+            keep(shared.rule(with_order(table)), &mut self.indicators, &mut self.errors);
+        }
         for key in file.keys() {
             let why = format!(
-                "unknown key `{key}`; a pack has `provider`, `revoke`, `references`, `[[secret]]`, `[[setting]]`, `[[place]]`"
+                "unknown key `{key}`; a pack has `provider`, `revoke`, `references`, `[[secret]]`, `[[setting]]`, `[[place]]`, \
+                 `[[indicator]]`"
             );
             self.errors.push(PackError { file: name.to_owned(), rule: None, why });
         }
@@ -362,6 +390,7 @@ impl Packs {
     fn pages(&self) -> impl Iterator<Item = &Page> {
         let at_places = self.places.iter().flat_map(|(_, secrets)| secrets).map(|(page, _)| page);
         let own = self.secrets.iter().map(|(page, _)| page).chain(self.settings.iter().map(|(page, _)| page));
+        let own = own.chain(self.indicators.iter().map(|(page, _)| page));
         own.chain(at_places).chain(self.foreign.iter().map(|rule| rule.page.as_ref()))
     }
 
@@ -378,6 +407,7 @@ impl Packs {
         };
         self.secrets.retain(|(page, _)| first(page));
         self.settings.retain(|(page, _)| first(page));
+        self.indicators.retain(|(page, _)| first(page));
         for (_, secrets) in &mut self.places {
             secrets.retain(|(page, _)| first(page));
         }
@@ -386,6 +416,20 @@ impl Packs {
             self.errors.push(PackError { file: file.to_owned(), rule: Some(id), why });
         }
     }
+}
+
+/// What to do is the same for all indicators, and its order matters most: one that does not say otherwise gets it.
+const ORDER: &str = "Do not revoke, rotate or delete any credential yet: some worms wipe the home when a token that they stole \
+stops working. First disconnect the machine from the network if you can. Then stop and disable the unit, move its files \
+away without deleting them, and make sure that nothing of it runs any more. Only then rotate every credential that was on \
+this machine, from a machine that you trust.";
+
+/// Fills in what an indicator may leave out.
+fn with_order(mut table: Table) -> Table {
+    for (field, text) in [("advice", ORDER), ("severity", "critical"), ("safety", "review")] {
+        table.entry(field).or_insert_with(|| Value::String(text.to_owned()));
+    }
+    table
 }
 
 /// What identifiers call a vendor: the pack's file name and the provider, without separators. Words of three letters stand
@@ -591,6 +635,27 @@ pattern = 'acme_[0-9a-z]{20}'
             assert!(told.len() == 1 && told[0].starts_with(start), "{fix}: {told:?}");
             assert!(told[0].contains("field `fix`") && told[0].contains(why), "{fix}: {told:?}");
         }
+    }
+
+    #[test]
+    fn the_machines_indicators_replace_those_built_in() {
+        let ids = |own: &[(String, String)]| {
+            let packs = Packs::builtin_under(own);
+            assert!(packs.errors.is_empty(), "{:?}", packs.errors);
+            packs.indicators.iter().map(|(page, _)| (page.id.clone(), page.title.clone())).collect::<Vec<_>>()
+        };
+        let builtin = ids(&[]);
+        let mine = |id: &str| {
+            format!("[[indicator]]\nid = \"{id}\"\ntitle = \"Mine\"\nwhy = \"w\"\ncampaign = \"c\"\npaths = [\"~/x\"]\n")
+        };
+        // Another file adds, and its ids win.
+        let added = ids(&[("/etc/x/acme.toml".to_owned(), mine("ioc.acme") + &mine(&builtin[0].0))]);
+        assert_eq!(added.len(), builtin.len() + 1);
+        assert_eq!(added.iter().filter(|(id, _)| *id == builtin[0].0).count(), 1);
+        assert!(added.contains(&(builtin[0].0.clone(), "Mine".to_owned())));
+        // The same file replaces all, an empty one takes all away.
+        assert_eq!(ids(&[("/etc/x/worms.toml".to_owned(), mine("ioc.acme"))]).len(), 1);
+        assert!(ids(&[("/etc/x/worms.toml".to_owned(), String::new())]).is_empty());
     }
 
     #[test]

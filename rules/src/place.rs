@@ -1,5 +1,6 @@
 //! Places: what a path is. Data (`packs/places/*.toml`), matched segment by segment.
 
+use crate::fix::declared::SecretFix;
 use crate::pack::{PlaceSecretSpec, PlaceSpec, Relocation};
 use crate::rule::Page;
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ pub struct Place {
     pub history: bool,
     /// It only records what was: no program needs a secret that stands in it.
     pub record: bool,
+    /// What mends a secret in any of its entries whose rule does not say.
+    pub fix: Option<SecretFix>,
     /// Source code stands in it.
     pub code: bool,
     /// Secrets that its keys give away.
@@ -94,6 +97,7 @@ impl Places {
                 reader: spec.reader,
                 history: spec.history,
                 record: spec.record || spec.history,
+                fix: spec.fix,
                 code: spec.code,
             });
         }

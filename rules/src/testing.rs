@@ -7,7 +7,7 @@
 
 use crate::cx::Cx;
 use crate::engine::Engine;
-use crate::facts::{Fact, Facts, FileKind, Meta};
+use crate::facts::{Fact, Facts, FileKind, Meta, Program};
 use crate::finding::{Finding, Report};
 use crate::fingerprint::Fingerprinter;
 use crate::fix::declared::SettingFix;
@@ -35,6 +35,7 @@ pub struct Home {
     env: BTreeMap<String, String>,
     versions: BTreeMap<String, String>,
     ages: BTreeMap<String, u64>,
+    running: Vec<Program>,
 }
 
 impl Home {
@@ -72,6 +73,14 @@ impl Home {
         self
     }
 
+    /// Runs a program: its words apart by one blank.
+    #[must_use]
+    pub fn running(mut self, line: &str) -> Home {
+        let id = 1000 + self.running.len() as u32;
+        self.running.push(Program { id, argv: line.split(' ').map(str::to_owned).collect() });
+        self
+    }
+
     /// Scans one of its files as the place that its path is.
     #[must_use]
     pub fn scan(&self, engine: &Engine, path: &str) -> Report {
@@ -79,6 +88,26 @@ impl Home {
         let meta =
             Some(Meta { mode, own: true, root: false, kind: FileKind::File, size: bytes.len() as u64 });
         scan(engine, &Target { path, place: engine.places().classify(path), bytes: &bytes, meta }, self)
+    }
+
+    /// Looks for indicators where a walk would meet its files.
+    #[must_use]
+    pub fn scan_paths(&self, engine: &Engine) -> Report {
+        let (ids, policy) = (ids(), strict());
+        let cx = Cx { ids: &ids, facts: self, policy: &policy };
+        let mut all = Report::default();
+        for report in self.files.keys().map(|path| engine.scan_path(path, &cx)) {
+            all.findings.extend(report.findings);
+            all.problems.extend(report.problems);
+        }
+        all
+    }
+
+    /// Plans for the machine as a whole.
+    #[must_use]
+    pub fn plans_home(&self, engine: &Engine) -> Vec<crate::fix::planner::Planned> {
+        let (ids, policy) = (ids(), strict());
+        engine.plans_home(&Cx { ids: &ids, facts: self, policy: &policy })
     }
 
     /// Runs the checks that look at the machine as a whole.
@@ -145,6 +174,10 @@ impl Facts for Home {
         self.versions.get(program).map_or(Fact::Absent, |v| Fact::Known(v.clone()))
     }
 
+    fn programs(&self) -> Fact<Vec<Program>> {
+        Fact::Known(self.running.clone())
+    }
+
     fn age_days(&self, path: &str) -> Fact<u64> {
         Fact::Known(self.ages.get(&self.absolute(path)).copied().unwrap_or_default())
     }
@@ -175,6 +208,13 @@ pub(crate) fn strict() -> Policy {
 pub fn scan(engine: &Engine, target: &Target<'_>, facts: &dyn Facts) -> Report {
     let (ids, policy) = (ids(), strict());
     engine.scan(target, &Cx { ids: &ids, facts, policy: &policy })
+}
+
+/// Looks for indicators of compromise.
+#[must_use]
+pub fn indicators(engine: &Engine, facts: &dyn Facts) -> Report {
+    let (ids, policy) = (ids(), strict());
+    engine.scan_indicators(&Cx { ids: &ids, facts, policy: &policy })
 }
 
 /// Plans for one file of a home, with every rule on.
@@ -258,6 +298,7 @@ fn check_with(engine: &Engine, bare: &Engine, own: Packs) -> (usize, Vec<Failure
     test.secrets(&own);
     test.settings(&own);
     test.places(&own);
+    test.indicators(&own);
     (test.ran, test.failures, own.errors)
 }
 
@@ -375,6 +416,28 @@ impl<'a> Tester<'a> {
             }
             for (page, spec) in secrets {
                 self.examples(&page.id, Some(&place.id), &spec.examples, &spec.counter_examples);
+            }
+        }
+    }
+
+    /// Homes: in each example the rule must fire, as a whole or where a walk meets its files.
+    fn indicators(&mut self, own: &Packs) {
+        for (page, spec) in &own.indicators {
+            if spec.examples.is_empty() {
+                self.fail(&page.id, "field `examples`: a rule without an example is untested");
+            }
+            let examples = spec.examples.iter().map(|e| (e, true));
+            for (number, (example, want)) in
+                examples.chain(spec.counter_examples.iter().map(|e| (e, false))).enumerate()
+            {
+                self.ran += 1;
+                let home = example.home(&page.id);
+                let reports = [home.scan_home(self.engine), home.scan_paths(self.engine)];
+                let found = reports.iter().flat_map(|r| &r.findings).any(|f| f.page.id == page.id);
+                let why = if want { "not found" } else { "found, but is a counter-example" };
+                if found != want {
+                    self.fail(&page.id, format!("home {}: {why}", number + 1));
+                }
             }
         }
     }

@@ -13,8 +13,13 @@ pub(super) fn run(session: &mut Session, id: &str, reason: &str, until: Option<i
     }
     let json = session.json()?;
     let config = session.config()?.config;
-    let engine = session.engine(&config);
-    let record = examine::decide(&session.home()?, &engine, id, Some((reason, until)))?;
+    let record = match session.ask(|agent| agent.ignore(id, reason, until))? {
+        Some(record) => record,
+        None => {
+            let engine = session.engine(&config);
+            examine::decide(&session.home()?, &engine, id, Some((reason, until)))?
+        }
+    };
     if json {
         session.print_json(&record)?;
         return Ok(Exit::Clean);

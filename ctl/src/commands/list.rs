@@ -4,35 +4,33 @@ use super::Session;
 use crate::cli::{Format, Life, List};
 use crate::exit::Exit;
 use crate::render::text::Source;
-use lapwing_agent::examine;
+use lapwing_agent::client::Filter;
 use lapwing_agent::record::{Document, Record, SCHEMA, State, Summary};
-use lapwing_rules::place::wild;
 use lapwing_rules::rule::Severity;
 use std::io::Write;
 
 pub(super) fn run(session: &mut Session, filter: &List) -> anyhow::Result<Exit> {
-    let config = session.config()?.config;
-    let engine = session.engine(&config);
-    let mut findings = examine::known(&session.home()?, &engine)?;
+    let mut findings = session.known()?;
     if findings.is_empty() && session.global.format == Format::Text {
         let lapwing = session.lapwing();
         writeln!(session.out, "No finding is known here. `{lapwing} doctor` looks again.")?;
         return Ok(Exit::Clean);
     }
-    findings.retain(|record| passes(record, filter));
+    let only = only(filter);
+    findings.retain(|record| only.passes(record));
     session.report(&document(findings), source(filter))
 }
 
-fn passes(record: &Record, filter: &List) -> bool {
-    let life = match filter.state {
-        Life::All => true,
-        Life::Open => record.state == State::Open,
-        Life::Ignored => matches!(record.state, State::Ignored { .. }),
-        Life::Resolved => matches!(record.state, State::Resolved { .. }),
-    };
-    life && (filter.severity.is_empty() || filter.severity.contains(&record.severity))
-        && (filter.rule.is_empty() || filter.rule.iter().any(|rule| wild(rule, &record.rule)))
-        && filter.kind.is_none_or(|kind| kind == record.kind)
+/// What was asked for, as the agent would be asked.
+fn only(list: &List) -> Filter {
+    let state = (list.state != Life::All).then(|| list.state.word().to_owned());
+    Filter {
+        state,
+        severity: list.severity.clone(),
+        rule: list.rule.clone(),
+        kind: list.kind,
+        ..Filter::default()
+    }
 }
 
 /// Findings as a document. Nothing was examined to make it, so there is nothing that it lacks.
@@ -72,7 +70,7 @@ mod tests {
         let Some(Command::List(filter)) = cli.command else { panic!() };
         let mut findings = sample::messy().findings;
         findings[0].state = State::Resolved { at: 0 };
-        findings.retain(|f| passes(f, &filter));
+        findings.retain(|f| only(&filter).passes(f));
         findings.into_iter().map(|f| f.id).collect()
     }
 

@@ -1,18 +1,31 @@
 //! What each command does, one file each; here is what they share.
 
+mod agent;
 mod baseline;
 mod completions;
 mod config_check;
 mod config_show;
 mod doctor;
 mod explain;
+mod fix;
+mod history;
 mod ignore;
 mod list;
+mod pause;
+mod receipts;
+mod reload;
+mod rescan;
+mod resume;
+mod rotated;
 mod rules_check;
 mod rules_list;
 mod scan;
+mod secret;
 mod show;
+mod status;
+mod undo;
 mod unignore;
+mod watch;
 
 use crate::cli::{Cli, Command, Config as ConfigCommand, Format, Global, Known, Rules};
 use crate::dates;
@@ -66,9 +79,21 @@ fn dispatch(session: &mut Session, command: Option<Command>) -> anyhow::Result<E
         Command::Baseline(baseline) => baseline::run(session, &baseline),
         Command::List(filter) => list::run(session, &filter),
         Command::Show { id } => show::run(session, &id),
+        Command::Fix(args) => fix::run(session, &args),
+        Command::Undo { receipt } => undo::run(session, receipt.as_deref()),
+        Command::Receipts { receipt } => receipts::run(session, receipt.as_deref()),
         Command::Explain { rule } => explain::run(session, &rule),
         Command::Ignore { id, reason, until } => ignore::run(session, &id, &reason, until),
         Command::Unignore { id } => unignore::run(session, &id),
+        Command::Rotated { id, undo } => rotated::run(session, &id, undo),
+        Command::Secret(command) => secret::run(session, &command),
+        Command::Status => status::run(session),
+        Command::Watch => watch::run(session),
+        Command::History { limit, since } => history::run(session, limit, since),
+        Command::Rescan { paths } => rescan::run(session, &paths),
+        Command::Pause { time } => pause::run(session, time),
+        Command::Resume => resume::run(session),
+        Command::Reload => reload::run(session),
         Command::Rules(Rules::List { kind }) => rules_list::run(session, kind),
         Command::Rules(Rules::Check { files }) => rules_check::run(session, &files),
         Command::Config(ConfigCommand::Show) => config_show::run(session),
@@ -145,6 +170,7 @@ impl Session {
             today: dates::today(),
             baseline: self.baseline.clone(),
             stdin: self.stdin.clone(),
+            agent: false,
         })
     }
 

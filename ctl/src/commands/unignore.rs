@@ -8,8 +8,13 @@ use lapwing_agent::examine;
 pub(super) fn run(session: &mut Session, id: &str) -> anyhow::Result<Exit> {
     let json = session.json()?;
     let config = session.config()?.config;
-    let engine = session.engine(&config);
-    let record = examine::decide(&session.home()?, &engine, id, None)?;
+    let record = match session.ask(|agent| agent.unignore(id))? {
+        Some(record) => record,
+        None => {
+            let engine = session.engine(&config);
+            examine::decide(&session.home()?, &engine, id, None)?
+        }
+    };
     if json {
         session.print_json(&record)?;
         return Ok(Exit::Clean);

@@ -158,7 +158,8 @@ fn totals(doc: &Document, view: &View) -> String {
     }
 }
 
-fn severities(summary: &Summary) -> Vec<String> {
+/// `1 critical`, `2 high`: what is open.
+pub(crate) fn severities(summary: &Summary) -> Vec<String> {
     let each = [
         (summary.critical, Severity::Critical),
         (summary.high, Severity::High),

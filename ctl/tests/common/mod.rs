@@ -4,6 +4,7 @@
 
 pub(crate) mod messy;
 pub(crate) mod planted;
+pub(crate) mod session;
 pub(crate) mod shell;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -99,6 +100,22 @@ impl Home {
         run(&mut self.lapwing(args))
     }
 
+    /// Runs `lapwing` in a terminal, where somebody types these lines.
+    pub(crate) fn answer(&self, args: &[&str], lines: &str) -> Run {
+        let program = [env!("CARGO_BIN_EXE_lapwing")];
+        let line: Vec<String> = program.iter().chain(args).map(|word| format!("'{word}'")).collect();
+        self.answer_line(&line.join(" "), lines)
+    }
+
+    /// Runs a line of shell in a terminal, where somebody types these lines.
+    pub(crate) fn answer_line(&self, line: &str, lines: &str) -> Run {
+        let mut command = self.tool("script", ["-qec", line, "/dev/null"]);
+        command.env("TERM", "xterm").env("SHELL", "/bin/sh").stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        finish(child)
+    }
+
     /// `lapwing doctor --format json`.
     pub(crate) fn doctor(&self) -> Run {
         self.run(&["doctor", "--format", "json"])
@@ -174,6 +191,11 @@ impl Run {
 
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.err).into_owned()
+    }
+
+    /// Everything that was printed, as if there were no end of lines: texts are wrapped.
+    pub(crate) fn said(&self) -> String {
+        self.both().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Everything that was printed, for messages.

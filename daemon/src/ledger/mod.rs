@@ -1,7 +1,13 @@
 //! What is remembered between runs: findings, where they were seen, what people decided, and which files have not
 //! changed since. SQLite; never holds a secret. One writer at a time, any number of readers.
 
+mod care;
+mod events;
+mod news;
 mod schema;
+
+pub(crate) use events::Event;
+pub(crate) use news::{Cursor, Totals, Turn};
 
 use lapwing_rules::finding::{Finding, Location};
 use lapwing_rules::fingerprint::FindingId;
@@ -33,6 +39,8 @@ pub(crate) struct Life {
     pub(crate) first_seen: i64,
     pub(crate) resolved: Option<i64>,
     pub(crate) ignored: Option<(String, Option<i64>)>,
+    /// How often it has come back after it was mended.
+    pub(crate) returns: u32,
 }
 
 /// What a stretch of a sweep has learnt, written at once: findings first, and with them the proof that their files
@@ -82,6 +90,8 @@ impl From<rusqlite::Error> for LedgerError {
 pub(crate) struct Ledger {
     db: Connection,
     path: PathBuf,
+    /// Device and inode of the file, when it was opened.
+    file: Option<(u64, u64)>,
 }
 
 impl Ledger {
@@ -129,7 +139,8 @@ impl Ledger {
     fn try_open(path: &Path) -> std::result::Result<Ledger, Failure> {
         let db = schema::connect(path).map_err(Failure::from)?;
         schema::migrate(&db)?;
-        let ledger = Ledger { db, path: path.to_owned() };
+        let file = rustix::fs::stat(path).ok().map(|s| (s.st_dev, s.st_ino));
+        let ledger = Ledger { db, path: path.to_owned(), file };
         // Reads the tables that matter, so that damage shows now and not in the middle of a run.
         ledger.seen().map_err(|e| ledger.damage(e))?;
         ledger.lives().map_err(|e| ledger.damage(e))?;
@@ -187,12 +198,18 @@ impl Ledger {
     /// The life of every finding ever seen.
     pub(crate) fn lives(&self) -> Result<HashMap<FindingId, Life>> {
         let mut query = self.db.prepare("SELECT id, first_seen, resolved, reason, until FROM finding")?;
+        let returns = self.returns(0)?;
         let rows = query.query_map([], |r| {
+            let id = id(r, 0)?;
             let reason: Option<String> = r.get(3)?;
             let until: Option<i64> = r.get(4)?;
-            let life =
-                Life { first_seen: r.get(1)?, resolved: r.get(2)?, ignored: reason.map(|why| (why, until)) };
-            Ok((id(r, 0)?, life))
+            let life = Life {
+                first_seen: r.get(1)?,
+                resolved: r.get(2)?,
+                ignored: reason.map(|why| (why, until)),
+                returns: returns.get(&id).copied().unwrap_or_default(),
+            };
+            Ok((id, life))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -238,6 +255,7 @@ impl Ledger {
             [now],
         )?;
         self.db.execute(&format!("UPDATE finding SET resolved = ?1 WHERE {gone}"), [now])?;
+        events::prune(&self.db, now)?;
         Ok(())
     }
 

@@ -38,6 +38,8 @@ pub(super) const STEPS: &[&str] = &["
     CREATE INDEX sighting_finding ON sighting (finding);
 ", "
     CREATE TABLE history (key BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
+", "
+    CREATE TABLE rotation (finding BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 "];
 /// `LPWG`: tells a ledger from any other SQLite file.
 const APPLICATION: i64 = 0x4c50_5747;

@@ -3,7 +3,7 @@
 
 use super::*;
 
-fn seen(n: u8, path: &str) -> Seen {
+pub(super) fn seen(n: u8, path: &str) -> Seen {
     Seen {
         id: FindingId([n; 16]),
         rule: "r".to_owned(),
@@ -19,11 +19,11 @@ fn seen(n: u8, path: &str) -> Seen {
     }
 }
 
-fn batch(files: Vec<(&str, Vec<Seen>)>) -> Batch {
+pub(super) fn batch(files: Vec<(&str, Vec<Seen>)>) -> Batch {
     Batch { files: files.into_iter().map(|(p, s)| (p.to_owned(), s)).collect(), ..Batch::default() }
 }
 
-fn ledger() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn ledger() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state/ledger.db");
     (dir, path)
@@ -62,7 +62,7 @@ fn an_older_ledger_is_brought_along() {
     drop(Ledger::open(&path).unwrap());
     let db = Connection::open(&path).unwrap();
     db.execute_batch(
-        "DROP TABLE finding; DROP TABLE sighting; DROP TABLE meta; DROP TABLE event; DROP TABLE dir; DROP TABLE history",
+        "DROP TABLE finding; DROP TABLE sighting; DROP TABLE meta; DROP TABLE event; DROP TABLE dir; DROP TABLE history; DROP TABLE rotation",
     )
     .unwrap();
     db.execute_batch(schema::STEPS[0]).unwrap();

@@ -1,8 +1,8 @@
 //! Answers the questions of rules from the real machine.
 
 use crate::home::Home;
-use crate::machine::files;
-use lapwing_rules::facts::{Fact, Facts, FileKind, Meta};
+use crate::machine::{files, process};
+use lapwing_rules::facts::{Fact, Facts, FileKind, Meta, Program};
 use rustix::fs::{FileType, Stat};
 
 /// The machine as seen from one home.
@@ -94,6 +94,13 @@ impl Facts for Machine {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
             Err(e) => Fact::Unknown(e.to_string()),
         }
+    }
+
+    fn programs(&self) -> Fact<Vec<Program>> {
+        if !self.home.is_own() {
+            return Fact::Absent;
+        }
+        process::running([self.home.root(), self.home.canonical()]).map_or_else(Fact::Unknown, Fact::Known)
     }
 
     fn age_days(&self, path: &str) -> Fact<u64> {

@@ -1,6 +1,7 @@
 //! Environments and command lines of the programs that run now. Straight from `/proc`: of each, three small files.
 
 use super::files;
+use lapwing_rules::facts::Program;
 use rustix::fs::{Mode, OFlags, open};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -76,6 +77,30 @@ pub(crate) fn given(homes: [&Path; 2]) -> Given {
         }
     }
     given
+}
+
+/// The user's programs, but this one and those that say that they run in another home. One that does not say is taken in:
+/// a program that wants to be overlooked must not be.
+pub(crate) fn running(homes: [&Path; 2]) -> Result<Vec<Program>, String> {
+    let user = rustix::process::getuid().as_raw();
+    let dirs = files::list(Path::new("/proc")).ok_or("/proc cannot be listed, so what runs is not known")?;
+    let mut running = Vec::new();
+    for dir in dirs {
+        let number = dir.file_name().and_then(OsStr::to_str).and_then(|n| n.parse::<u32>().ok());
+        let Some(id) = number.filter(|id| *id != std::process::id()) else { continue };
+        if rustix::fs::stat(&dir).is_ok_and(|s| s.st_uid != user) {
+            continue;
+        }
+        let environment = read(&dir.join("environ")).unwrap_or_default();
+        let mut set = environment.split(|b| *b == 0).filter_map(|v| v.strip_prefix(b"HOME="));
+        if set.next().is_some_and(|home| !homes.contains(&path(home))) {
+            continue;
+        }
+        let Some(line) = read(&dir.join("cmdline")).filter(|line| !line.is_empty()) else { continue };
+        let words = line.strip_suffix(b"\0").unwrap_or(&line).split(|b| *b == 0);
+        running.push(Program { id, argv: words.map(|w| String::from_utf8_lossy(w).into_owned()).collect() });
+    }
+    Ok(running)
 }
 
 fn path(bytes: &[u8]) -> &Path {

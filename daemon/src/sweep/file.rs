@@ -49,13 +49,35 @@ pub(super) struct File<'a> {
     pub(super) path: &'a Path,
     /// What people call it.
     pub(super) shown: &'a str,
+    /// Its name as a place: `~/…` in the home. None where it is no file of its own.
+    pub(super) tilde: Option<&'a str>,
     pub(super) place: Option<&'a Place>,
 }
 
 /// Examines a file.
 pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
     let size = usize::try_from(file.stat.st_size).unwrap_or(usize::MAX);
-    read(scope, file, size, Some(scope.machine.meta(file.stat)), buffer, done)
+    let outcome = read(scope, file, size, Some(scope.machine.meta(file.stat)), buffer, done);
+    match (compromised(scope, file, done), outcome) {
+        // There is something to read after all.
+        (true, Outcome::Opaque) => Outcome::Examined,
+        (_, outcome) => outcome,
+    }
+}
+
+/// What known worms leave is told by where it lies, whatever is in it.
+fn compromised(scope: &Scope<'_>, file: &File<'_>, done: &mut Done) -> bool {
+    let Some(tilde) = file.tilde else { return false };
+    let report = scope.engine.scan_path(tilde, &scope.cx());
+    for problem in report.problems {
+        done.note(Reason::Unreadable, &problem.what, Some(problem.why));
+    }
+    if report.findings.is_empty() {
+        return false;
+    }
+    scope.watch.tell(&report.findings, file.shown);
+    done.also(scope, file.shown, report.findings.into_iter().map(|f| Seen::of(f, file.shown)).collect());
+    true
 }
 
 /// Reads and judges what is in a file of about this size, from where it stands.
@@ -159,6 +181,8 @@ pub(super) fn finish(scope: &Scope<'_>, shown: &str, report: Option<Report>, don
         );
     };
     done.silenced += report.silenced;
+    let also = report.included.drain(..);
+    done.land.also.extend(also.map(|included| (scope.home.path(&included), scope.home.path(shown))));
     let outcome = match report {
         _ if report.depends => Outcome::Depends,
         _ if report.problems.is_empty() => Outcome::Examined,
@@ -240,6 +264,7 @@ mod tests {
             history: 0,
             remembered: std::collections::HashMap::new(),
             jobs: 1,
+            survey: false,
         };
         let mut done = Done::default();
         let broken = guarded(|| -> Report { panic!("a rule's mistake") });

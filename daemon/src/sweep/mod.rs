@@ -2,6 +2,7 @@
 //! parallel, interruptible, and cheap where nothing has changed.
 
 mod archive;
+mod changed;
 pub(crate) mod database;
 mod file;
 pub(crate) mod git;
@@ -16,7 +17,7 @@ mod walk;
 use crate::home::Home;
 use crate::ledger::{Batch, Index, Seen};
 use crate::machine::facts::Machine;
-use crate::machine::files;
+use crate::machine::files::{self, Buffer};
 use crate::progress::Watch;
 use crate::record::Reason;
 use file::Outcome;
@@ -24,7 +25,8 @@ use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{ENVIRONMENT, Engine};
 use lapwing_rules::fingerprint::Fingerprinter;
 use lapwing_rules::ignore::IgnoreFile;
-use lapwing_rules::place::Paths;
+use lapwing_rules::indicators::PROCESSES;
+use lapwing_rules::place::{Paths, Places};
 use lapwing_rules::policy::Policy;
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -52,6 +54,19 @@ pub(crate) struct Scope<'a> {
     /// With whether any of it is not a secret.
     pub(crate) remembered: HashMap<String, bool>,
     pub(crate) jobs: usize,
+    /// Tell of directories too: see [`Land`].
+    pub(crate) survey: bool,
+}
+
+/// What a pass has met, for who watches it from now on.
+#[derive(Default)]
+pub(crate) struct Land {
+    /// Directories that were looked into, when that was asked for.
+    pub(crate) dirs: Vec<PathBuf>,
+    /// The `.git` of repositories.
+    pub(crate) repositories: Vec<PathBuf>,
+    /// A file, and another that must be looked at when it changes: one that includes it, or a place that is a link to it.
+    pub(crate) also: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Most paths listed for one reason.
@@ -75,6 +90,7 @@ pub(crate) struct Done {
     pub(crate) ignores: Vec<IgnoreFile>,
     /// Repositories whose history is to be examined.
     pub(crate) repositories: Vec<git::Met>,
+    pub(crate) land: Land,
     /// Things worth telling that are no gap.
     pub(crate) notes: Vec<String>,
     pub(crate) silenced: u64,
@@ -90,6 +106,14 @@ impl Scope<'_> {
 
     fn stopped(&self) -> bool {
         self.watch.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Land {
+    fn add(&mut self, other: Land) {
+        self.dirs.extend(other.dirs);
+        self.repositories.extend(other.repositories);
+        self.also.extend(other.also);
     }
 }
 
@@ -117,6 +141,14 @@ impl Done {
         }
     }
 
+    /// Adds to what was seen in the file that was examined last.
+    fn also(&mut self, scope: &Scope<'_>, path: &str, seen: Vec<Seen>) {
+        match self.batch.files.last_mut() {
+            Some((last, known)) if last == path => known.extend(seen),
+            _ => self.file(scope, path, seen),
+        }
+    }
+
     /// Adds another stretch.
     pub(crate) fn add(&mut self, other: Done) {
         self.batch.files.extend(other.batch.files);
@@ -133,6 +165,7 @@ impl Done {
         }
         self.ignores.extend(other.ignores);
         self.repositories.extend(other.repositories);
+        self.land.add(other.land);
         self.notes.extend(other.notes);
         self.silenced += other.silenced;
         self.files += other.files;
@@ -143,18 +176,34 @@ impl Done {
 
 /// Examines the places of a home and the machine as a whole. Returns what was found and which paths it has dealt with.
 pub(crate) fn places(scope: &Scope<'_>) -> (Done, HashSet<PathBuf>) {
-    let mut done = machine(scope);
-    processes::sweep(scope, &mut done);
+    let mut done = Done::default();
+    let report = scope.engine.scan_home(&scope.cx());
+    for problem in report.problems {
+        done.note(Reason::Unreadable, &problem.what, Some(problem.why));
+    }
+    scope.watch.tell(&report.findings, ENVIRONMENT);
+    let mut seen: Vec<Seen> = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect();
+    if scope.survey {
+        // The agent's environment is not that of the user's shells, and it may not look into other programs: what
+        // `doctor` has found in either stays.
+        seen.retain(|s| s.path != ENVIRONMENT);
+        done.batch.more.push((ENVIRONMENT.to_owned(), seen));
+        done.kept.extend([ENVIRONMENT, PROCESSES, processes::SERVICES].map(str::to_owned));
+    } else {
+        let (running, seen): (Vec<Seen>, Vec<Seen>) = seen.into_iter().partition(|s| s.path == PROCESSES);
+        done.file(scope, ENVIRONMENT, seen);
+        processes::sweep(scope, running, &mut done);
+    }
     let dealt = places::sweep(scope, &mut done);
     (done, dealt)
 }
 
-/// Examines the machine as a whole.
+/// Examines the machine as a whole, but for what runs.
 pub(crate) fn machine(scope: &Scope<'_>) -> Done {
     let mut done = Done::default();
     let report = scope.engine.scan_home(&scope.cx());
-    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT)).collect::<Vec<_>>();
-    done.file(scope, ENVIRONMENT, seen);
+    let seen = report.findings.into_iter().map(|f| Seen::of(f, ENVIRONMENT));
+    done.file(scope, ENVIRONMENT, seen.filter(|s| s.path != PROCESSES).collect());
     done
 }
 
@@ -169,6 +218,28 @@ pub(crate) fn walk(
     each: impl FnMut(Done),
 ) {
     walk::run(scope, root, walk::Dir::top(shown, tilde), dealt, indexes, each);
+}
+
+/// Whether a walk of the home does not come to a path: it is in a directory that is left out, or is one.
+pub(crate) fn left_out(scope: &Scope<'_>, path: &Path) -> bool {
+    path.ancestors().any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
+}
+
+/// Files of places that variables of the environment have moved.
+pub(crate) fn moved(places: &Places) -> Vec<PathBuf> {
+    places.all().iter().flat_map(places::moved).collect()
+}
+
+/// Reads an ignore file, if it is there.
+pub(crate) fn ignore_file(path: &Path, shown: &str) -> Option<IgnoreFile> {
+    walk::ignore_file(path, shown)
+}
+
+/// Examines one path of the home because something has happened to it.
+pub(crate) fn changed(scope: &Scope<'_>, path: &Path, buffer: &mut Buffer) -> Done {
+    let mut done = Done::default();
+    changed::examine(scope, path, buffer, &mut done);
+    done
 }
 
 /// Examines standard input under this name.

@@ -41,7 +41,16 @@ fn candidates(scope: &Scope<'_>, place: &Place) -> Vec<PathBuf> {
             None => {}
         }
     }
-    for moved in place.relocate.iter().filter(|_| own) {
+    if own {
+        paths.extend(moved(place));
+    }
+    paths
+}
+
+/// Where variables of the environment have moved a place.
+pub(super) fn moved(place: &Place) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for moved in &place.relocate {
         let Some(value) = std::env::var_os(&moved.env).filter(|v| !v.is_empty()) else { continue };
         let values =
             if moved.list { std::env::split_paths(&value).collect() } else { vec![PathBuf::from(value)] };
@@ -75,7 +84,7 @@ fn skipped(scope: &Scope<'_>, path: &Path) -> bool {
     path.ancestors().skip(1).any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
 }
 
-fn one(
+pub(super) fn one(
     scope: &Scope<'_>,
     place: &Place,
     path: &Path,
@@ -109,8 +118,11 @@ fn one(
     done.files += 1;
     match files::open_path(&real, &stat) {
         Ok(fd) => {
-            let file = File { fd: &fd, stat: &stat, path: &real, shown, place: Some(place) };
+            let file = File { fd: &fd, stat: &stat, path: &real, shown, tilde: Some(shown), place: Some(place) };
             let outcome = file::examine(scope, &file, buffer, done);
+            if real != path {
+                done.land.also.push((real.clone(), path.to_owned()));
+            }
             if !matches!(outcome, Outcome::Incomplete) {
                 dealt.insert(path.to_owned());
                 dealt.insert(real);

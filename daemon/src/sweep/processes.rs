@@ -11,8 +11,8 @@ use lapwing_rules::rule::Severity;
 use lapwing_rules::target::Target;
 use std::collections::{BTreeSet, HashMap};
 
-/// Where something is that a program was given.
-pub(crate) const PROCESSES: &str = "(processes)";
+pub(crate) use lapwing_rules::indicators::PROCESSES;
+
 /// Where something is that the user's service manager gives to what it starts.
 pub(crate) const SERVICES: &str = "(systemd user environment)";
 /// Programs that are named for one secret: where a variable is exported, every program has it.
@@ -36,8 +36,9 @@ const OF_A_SESSION: &[&str] = &[
     "LS_COLORS",
 ];
 
-/// Examines what the programs of the home were given, and what its services would be.
-pub(super) fn sweep(scope: &Scope<'_>, done: &mut Done) {
+/// Examines what the programs of the home were given, and what its services would be. `running` is what was seen of the
+/// programs themselves.
+pub(super) fn sweep(scope: &Scope<'_>, running: Vec<Seen>, done: &mut Done) {
     if !scope.home.is_own() {
         return;
     }
@@ -59,7 +60,9 @@ pub(super) fn sweep(scope: &Scope<'_>, done: &mut Done) {
     if given.full {
         done.note(Reason::TooLarge, PROCESSES, Some("more than is examined of environments".to_owned()));
     }
-    done.file(scope, PROCESSES, of(PROCESSES, seen));
+    let mut all = of(PROCESSES, seen);
+    all.extend(running);
+    done.file(scope, PROCESSES, all);
     services(scope, done);
 }
 

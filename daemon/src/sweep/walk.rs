@@ -122,8 +122,9 @@ pub(super) fn single(scope: &Scope<'_>, path: &Path, shown: &str, done: &mut Don
     done.files += 1;
     match files::open_path(&real, &stat) {
         Ok(fd) => {
-            let place = scope.engine.places().classify(&scope.home.shown(&real));
-            let file = File { fd: &fd, stat: &stat, path: &real, shown, place };
+            let tilde = scope.home.shown(&real);
+            let place = scope.engine.places().classify(&tilde);
+            let file = File { fd: &fd, stat: &stat, path: &real, shown, tilde: Some(&tilde), place };
             let outcome = file::examine(scope, &file, &mut Buffer::new(), done);
             if matches!(outcome, Outcome::Opaque) {
                 done.file(scope, shown, Vec::new());
@@ -163,6 +164,9 @@ impl Worker<'_> {
         let device = rustix::fs::fstat(&fd).map_or(0, |s| s.st_dev);
         if device != dir.device && files::is_remote(&fd) {
             return done.note(Reason::Mount, &dir.shown, None);
+        }
+        if self.scope.survey {
+            done.land.dirs.push(self.root_path.join(&dir.below));
         }
         let key = states::key(&self.root_path.join(&dir.below));
         let old = self.index.as_ref().and_then(|i| i.dir(&key));
@@ -221,6 +225,9 @@ impl Worker<'_> {
         let path = self.root_path.join(&dir.below);
         let own = || rustix::fs::stat(path.join("objects")).is_ok_and(|s| self.scope.machine.meta(&s).own);
         let is = self.scope.history > 0 && git::repository(&path) && own();
+        if self.scope.survey && git::repository(&path) {
+            done.land.repositories.push(path.clone());
+        }
         if is {
             done.repositories.push(Met { path, shown: dir.shown.clone() });
         }
@@ -300,7 +307,7 @@ impl Worker<'_> {
                 return None;
             }
         };
-        let file = File { fd: &opened, stat, path: &path, shown: &shown, place };
+        let file = File { fd: &opened, stat, path: &path, shown: &shown, tilde: Some(&tilde), place };
         match file::examine(self.scope, &file, &mut self.buffer, done) {
             Outcome::Examined => Some(Was::Examined),
             Outcome::Opaque => {

@@ -8,7 +8,10 @@ pub mod cells;
 pub(crate) mod copies;
 pub mod declared;
 pub mod edit;
+mod git_helper;
 mod hide;
+mod indicator;
+mod kept;
 pub mod mender;
 pub(crate) mod mode;
 pub(crate) mod moves;
@@ -16,6 +19,7 @@ pub mod plan;
 pub mod planner;
 pub mod redact;
 pub mod redactions;
+pub mod refuse;
 mod section;
 pub(crate) mod setting;
 

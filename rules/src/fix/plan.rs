@@ -3,6 +3,7 @@
 use crate::fingerprint::FindingId;
 use crate::rule::Safety;
 use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
 
 /// What would mend one finding.
 pub struct Plan {
@@ -114,10 +115,13 @@ pub struct Edit {
 }
 
 /// Where a credential goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "in", rename_all = "lowercase")]
 pub enum Store {
-    /// `git credential approve` with the libsecret helper.
+    /// `git credential approve` with a helper that keeps credentials in the keyring.
     Git {
+        /// The helper, as `credential.helper` names it.
+        helper: String,
         /// `https`.
         protocol: String,
         /// Host, with a port where there is one.
@@ -131,6 +135,27 @@ pub enum Store {
     Keyring {
         /// The name it gets.
         name: String,
+    },
+    /// Where Cargo's provider `cargo:libsecret` looks.
+    Cargo {
+        /// The registry's name.
+        registry: String,
+        /// The address of its index, by which Cargo looks.
+        index: String,
+    },
+    /// Docker's credential helper for the Secret Service.
+    Docker {
+        /// The registry, as the configuration writes it.
+        server: String,
+        /// User name.
+        username: String,
+    },
+    /// Python's `keyring`, which pip and twine ask.
+    Python {
+        /// The index, as the tool asks for it.
+        service: String,
+        /// User name.
+        username: String,
     },
 }
 

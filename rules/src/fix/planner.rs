@@ -35,6 +35,7 @@ impl Engine {
     pub fn plans(&self, target: &Target<'_>, cx: &Cx<'_>) -> Vec<Planned> {
         let mut plans = Vec::new();
         self.plan_all(target, cx, None, &mut BTreeSet::from([target.path.to_owned()]), &mut plans);
+        plans.extend(self.plans_at(target.path, cx));
         plans
     }
 
@@ -57,6 +58,7 @@ impl Engine {
                 plans.push(planned(self.finding(page, Kind::Check, found, ENVIRONMENT, cx), draft));
             }
         }
+        plans.extend(self.plans_compromised(cx));
         plans
     }
 
@@ -309,7 +311,8 @@ impl File<'_> {
 /// The fix of the place's secret that an entry is.
 fn fix_of<'a>(place: &'a Place, entry: &Entry) -> Option<&'a SecretFix> {
     let specs = place.secrets.iter().map(|(_, spec)| spec);
-    specs.filter(|spec| spec.keys.iter().any(|k| wild(k, &entry.key))).find_map(|spec| spec.fix.as_ref())
+    let own = specs.filter(|spec| spec.keys.iter().any(|k| wild(k, &entry.key))).find_map(|spec| spec.fix.as_ref());
+    own.or(place.fix.as_ref())
 }
 
 /// Whether a file only records what was.

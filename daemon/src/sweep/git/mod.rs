@@ -136,7 +136,7 @@ impl Hits {
         while !left.is_empty() || silenced > 0 || !problems.is_empty() {
             let findings = left.drain(..left.len().min(MOST)).collect();
             let report =
-                Report { findings, problems: std::mem::take(&mut problems), depends: false, silenced };
+                Report { findings, problems: std::mem::take(&mut problems), silenced, ..Report::default() };
             silenced = 0;
             finish(scope, shown, Some(report), done);
         }

@@ -211,6 +211,7 @@ mod tests {
             history: u64::MAX,
             remembered: HashMap::new(),
             jobs: 1,
+            survey: false,
         };
         let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
         let (mut memory, mut found, mut runs) = (Memory::default(), HashSet::new(), 0);

@@ -1,0 +1,135 @@
+//! Credentials go to where their tool keeps them encrypted: written, and read back, before any file is touched. What the
+//! tool itself does is left to the tool.
+
+mod cargo;
+mod docker;
+mod git;
+mod python;
+mod tool;
+
+use crate::vault::{self, Trouble};
+use lapwing_rules::fix::plan::Store;
+use lapwing_rules::secret::Secret;
+use serde::{Deserialize, Serialize};
+
+/// Marks what `lapwing secret` looks up.
+const APPLICATION: &str = "lapwing";
+const SCHEMA: &str = "org.lapwing.Secret";
+
+/// A credential that was stored: everything but the credential.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    /// Where.
+    pub(crate) store: Store,
+    /// It was there already, so taking this back leaves it alone.
+    pub(crate) known: bool,
+}
+
+/// Why a credential is where it was.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Kept {
+    /// The keyring.
+    #[error(transparent)]
+    Keyring(#[from] Trouble),
+    /// A program of the tool.
+    #[error("{0}")]
+    Tool(String),
+}
+
+/// Puts a credential where it belongs and reads it back. Nothing has changed when this fails.
+pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
+    let known = matches!(look(store)?, Some(there) if there.as_slice() == secret.expose());
+    if !known {
+        match store {
+            Store::Git { .. } => git::approve(store, secret.expose())?,
+            Store::Keyring { name } => vault::put(&label(name), &attributes(name), secret.expose(), false)?,
+            Store::Cargo { registry, index } => cargo::put(registry, index, secret.expose())?,
+            Store::Docker { server, username } => docker::put(server, username, secret.expose())?,
+            Store::Python { service, username } => python::put(service, username, secret.expose())?,
+        }
+    }
+    match look(store)? {
+        Some(back) if back.as_slice() == secret.expose() => Ok(Stored { store: store.clone(), known }),
+        _ => Err(Kept::Tool(format!("{} did not give back what was put into it", place(store)))),
+    }
+}
+
+/// Verifies with the tool itself, set up as it is now, that it finds the credential: after the files were changed.
+pub(crate) fn verify(store: &Store, secret: &Secret) -> Result<(), Kept> {
+    let found = match store {
+        Store::Git { .. } => git::fill(store, git::Helpers::AsConfigured)?,
+        _ => look(store)?,
+    };
+    match found {
+        Some(back) if back.as_slice() == secret.expose() => Ok(()),
+        _ => Err(Kept::Tool(format!("{} does not find the credential", place(store)))),
+    }
+}
+
+/// Takes back what [`store`] has put there, unless it was there before.
+pub(crate) fn forget(stored: &Stored) -> Result<(), Kept> {
+    if stored.known {
+        return Ok(());
+    }
+    match &stored.store {
+        Store::Git { .. } => git::reject(&stored.store),
+        Store::Keyring { name } => Ok(vault::remove(&attributes(name)).map(drop)?),
+        Store::Cargo { index, .. } => cargo::remove(index),
+        Store::Docker { server, .. } => docker::remove(server),
+        Store::Python { service, username } => python::remove(service, username),
+    }
+}
+
+type Found = Option<zeroize::Zeroizing<Vec<u8>>>;
+
+fn look(store: &Store) -> Result<Found, Kept> {
+    match store {
+        Store::Git { .. } => git::fill(store, git::Helpers::This),
+        Store::Keyring { name } => Ok(vault::get(&attributes(name))?),
+        Store::Cargo { index, .. } => cargo::get(index),
+        Store::Docker { server, username } => docker::get(server, username),
+        Store::Python { service, username } => python::get(service, username),
+    }
+}
+
+/// Where it goes, for people.
+pub(crate) fn place(store: &Store) -> String {
+    match store {
+        Store::Git { helper, host, .. } => format!("Git's helper {helper}, asked for {host},"),
+        Store::Keyring { name } => format!("the keyring, asked for `{name}`,"),
+        Store::Cargo { registry, .. } => format!("Cargo's provider, asked for {registry},"),
+        Store::Docker { server, .. } => format!("Docker's helper, asked for {server},"),
+        Store::Python { service, .. } => format!("`keyring`, asked for {service},"),
+    }
+}
+
+/// What a person should know when the files are as before and the credential is not in them.
+pub(crate) fn after_undo(store: &Store) -> String {
+    let how = match store {
+        Store::Git { helper, .. } => {
+            format!("`git config --global credential.helper {helper}` lets Git find it there")
+        }
+        Store::Keyring { name } => format!("`lapwing secret get {name}` prints it, `lapwing secret remove {name}` removes it"),
+        Store::Cargo { registry, .. } => {
+            format!("`global-credential-providers = [\"cargo:libsecret\"]` lets Cargo find it there; `cargo logout --registry {registry}` removes it")
+        }
+        Store::Docker { server, .. } => format!("`credHelpers` lets Docker find it there; `docker logout {server}` removes it"),
+        Store::Python { service, username } => {
+            format!("`keyring get {service} {username}` prints it, `keyring del {service} {username}` removes it")
+        }
+    };
+    format!("the credential stays in the keyring: {how}")
+}
+
+/// What the keyring's own program shows of a secret of this name.
+pub(crate) fn label(name: &str) -> String {
+    format!("Lapwing: {name}")
+}
+
+/// What finds the secret of this name.
+pub(crate) fn attributes(name: &str) -> [(&str, &str); 3] {
+    [("xdg:schema", SCHEMA), ("application", APPLICATION), ("name", name)]
+}
+
+/// What finds every secret that `lapwing secret` knows.
+pub(crate) const ALL: [(&str, &str); 2] = [("xdg:schema", SCHEMA), ("application", APPLICATION)];

@@ -1,0 +1,48 @@
+//! Puts a credential where it belongs, and reads it back, before any file is touched.
+
+use super::Pending;
+use crate::apply::keep::{self, Kept, Stored};
+use crate::apply::receipt::{Change, Deed, State};
+use crate::apply::refused::Refused;
+use lapwing_rules::fix::plan::Store;
+use lapwing_rules::secret::Secret;
+
+/// A credential that is about to be kept.
+pub(crate) struct Keep {
+    store: Store,
+    secret: Secret,
+    stored: Option<Stored>,
+}
+
+/// Prepares it: nothing is done before the commit.
+pub(crate) fn prepare(store: &Store, secret: &Secret) -> Keep {
+    Keep { store: store.clone(), secret: Secret::new(secret.expose().to_vec()), stored: None }
+}
+
+/// What a keyring says, as a refusal.
+pub(crate) fn refused(why: &Kept) -> Refused {
+    Refused::Missing(why.to_string())
+}
+
+impl Pending for Keep {
+    fn change(&self) -> Change {
+        let stored = self.stored.clone().unwrap_or_else(|| Stored { store: self.store.clone(), known: true });
+        Change { path: String::new(), state: State::Intended, deed: Deed::Keep { stored } }
+    }
+
+    fn commit(&mut self) -> Result<(), Refused> {
+        self.stored = Some(keep::store(&self.store, &self.secret).map_err(|e| refused(&e))?);
+        Ok(())
+    }
+
+    fn revert(&mut self) -> Result<(), Refused> {
+        match self.stored.take() {
+            Some(stored) => keep::forget(&stored).map_err(|e| refused(&e)),
+            None => Ok(()),
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), Refused> {
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! `fix`, `undo` and `receipts` with the real program: what is changed, what is not, and how it is taken back.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests make files of their own, and may fail"
+)]
+
+mod common;
+
+use common::{Home, checked, files, secret, set_mode, text};
+use serde_json::Value;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+const GIT: &str = "[user]\n\tname = Dev\n\temail = dev@x.test\n# mine\n[http]\n\tsslVerify = false ; because\n\tproxy = x\n[core]\n\teditor = vi\n[alias]\n\tst = status\n";
+
+/// A home with something safe, something to look at first, and its first examination.
+fn messy() -> (Home, [String; 2]) {
+    let home = Home::new();
+    let tokens = [checked("ghp_", "fix one"), checked("ghp_", "fix two")];
+    home.write_mode(".gitconfig", GIT, 0o644);
+    let history =
+        format!("ls\nexport GITHUB_TOKEN={}\ncurl -H 'Authorization: token {}' x\nmake\n", tokens[0], tokens[1]);
+    home.write(".bash_history", history);
+    home.doctor().document(1);
+    (home, tokens)
+}
+
+/// What `--format json` of `fix` printed, with its exit code.
+fn fix(home: &Home, args: &[&str], code: i32) -> Value {
+    let run = home.run(&[&["fix", "--format", "json"], args].concat());
+    assert_eq!(run.code, code, "{}", run.both());
+    serde_json::from_slice(&run.out).unwrap_or_else(|e| panic!("{e}: {}", run.both()))
+}
+
+fn statuses(report: &Value) -> Vec<(String, String)> {
+    let of = |item: &Value| (text(&item["rule"]), text(&item["status"]));
+    let mut all: Vec<_> = report["results"].as_array().unwrap().iter().map(of).collect();
+    all.sort();
+    all
+}
+
+fn status(rule: &str, status: &str) -> (String, String) {
+    (rule.to_owned(), status.to_owned())
+}
+
+#[test]
+fn what_is_safe_is_mended_and_the_rest_told_why() {
+    let (home, _) = messy();
+    let history = home.read(".bash_history");
+    let report = fix(&home, &["--all", "--yes"], 1);
+    let want =
+        [status("git.tls-verify-off", "mended"), status("github-pat", "refused"), status("github-pat", "refused")];
+    assert_eq!(statuses(&report), want);
+    assert_eq!(report["results"][1]["reason"]["word"], "review");
+    assert_eq!(home.read(".bash_history"), history);
+    // Comments, order and everything else are as before.
+    let want = GIT.replace("\tsslVerify = false ; because\n", "");
+    assert_eq!(String::from_utf8(home.read(".gitconfig")).unwrap(), want);
+    assert_eq!(home.path(".gitconfig").metadata().unwrap().mode() & 0o7777, 0o644);
+    assert_eq!(home.must("git", ["config", "--global", "http.proxy"]), "x\n");
+    // Twice is as good as once.
+    let again = fix(&home, &["--rule", "git.tls-verify-off", "--yes"], 0);
+    assert_eq!((&again["results"], &again["receipt"]), (&serde_json::json!([]), &Value::Null));
+    assert_eq!(home.doctor().document(1).of("git.tls-verify-off").len(), 0);
+}
+
+#[test]
+fn a_session_mends_one_by_one_and_one_command_takes_it_back() {
+    let (home, tokens) = messy();
+    let run = home.answer(&["fix"], "y\nn\ny\n");
+    assert_eq!(run.code, 1, "{}", run.both());
+    let history = String::from_utf8(home.read(".bash_history")).unwrap();
+    assert_eq!(tokens.iter().filter(|t| history.contains(t.as_str())).count(), 1, "{history}");
+    assert_eq!(history.lines().count(), 4);
+    for token in &tokens {
+        assert!(!run.stdout().contains(token.as_str()), "shown as a mask only");
+    }
+    assert!(!String::from_utf8(home.read(".gitconfig")).unwrap().contains("sslVerify"));
+    // What was mended is known to be gone without looking again, and what was not is still open.
+    assert_eq!(home.run(&["list", "--format", "json"]).document(1).findings().len(), 1);
+    // One receipt for the session, and not a byte of a secret in it.
+    let receipts = files(&home.state().join("receipts"));
+    assert_eq!(receipts.len(), 1);
+    let written = std::fs::read_to_string(&receipts[0]).unwrap();
+    assert!(tokens.iter().all(|t| !written.contains(&t[8..20])), "{written}");
+    assert_eq!(receipts[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let run = home.run(&["undo"]);
+    assert_eq!(run.code, 0, "{}", run.both());
+    assert!(run.said().contains("1 secret stay"), "{}", run.both());
+    assert_eq!(String::from_utf8(home.read(".gitconfig")).unwrap(), GIT);
+    assert_eq!(home.read(".bash_history"), history.as_bytes(), "what was secret stays gone");
+    assert_eq!(home.run(&["undo"]).code, 2, "nothing is left to take back");
+    assert_eq!(home.doctor().document(1).findings().len(), 2);
+}
+
+#[test]
+fn all_of_a_rule_is_mended_at_once() {
+    let (home, tokens) = messy();
+    let run = home.answer(&["fix"], "a\ny\n");
+    assert_eq!(run.code, 0, "{}", run.both());
+    let history = String::from_utf8(home.read(".bash_history")).unwrap();
+    assert!(tokens.iter().all(|t| !history.contains(t.as_str())), "{history}");
+    home.doctor().document(0);
+}
+
+#[test]
+fn undo_leaves_what_was_edited_elsewhere_and_refuses_what_was_edited_there() {
+    let (home, _) = messy();
+    fix(&home, &["--rule", "git.tls-verify-off", "--yes"], 0);
+    home.must("git", ["config", "--global", "alias.co", "checkout"]);
+    assert_eq!(home.run(&["undo"]).code, 0);
+    let now = String::from_utf8(home.read(".gitconfig")).unwrap();
+    assert_eq!(now, format!("{GIT}\tco = checkout\n"));
+    fix(&home, &["--all", "--yes"], 1);
+    home.doctor().document(1);
+    fix(&home, &["--rule", "git.tls-verify-off", "--yes"], 0);
+    home.must("git", ["config", "--global", "http.proxy", "y"]);
+    let before = home.read(".gitconfig");
+    let run = home.run(&["undo"]);
+    assert_eq!(run.code, 4, "{}", run.both());
+    assert!(run.said().contains("~/.gitconfig: what was changed there has been edited since"), "{}", run.both());
+    assert_eq!(home.read(".gitconfig"), before);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let (home, _) = messy();
+    let before = (home.read(".gitconfig"), home.read(".bash_history"));
+    let run = home.run(&["fix", "--dry-run"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stdout().contains("-     sslVerify = false ; because"), "{}", run.both());
+    assert!(run.said().contains("3 findings would be mended. Nothing was changed."), "{}", run.both());
+    assert_eq!((home.read(".gitconfig"), home.read(".bash_history")), before);
+    assert!(files(&home.state().join("receipts")).is_empty());
+    let report = fix(&home, &["--all", "--dry-run"], 1);
+    assert!(statuses(&report).iter().all(|(_, s)| s == "planned"), "{report:#}");
+}
+
+#[test]
+fn secrets_near_the_one_that_goes_are_masked_too() {
+    let home = Home::new();
+    let (one, two) = (checked("ghp_", "near one"), secret("{{alnum:24}}", "near two"));
+    home.write(".bash_history", format!("mysql --password={two} db\nexport T={one}\n"));
+    home.doctor().document(1);
+    let run = home.run(&["fix", "--dry-run", "--rule", "github-pat"]);
+    assert!(run.said().contains("mysql --password=…"), "{}", run.both());
+    assert!(!run.both().contains(&two) && !run.both().contains(&one));
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_give() {
+    let (home, _) = messy();
+    let run = home.run(&["fix"]);
+    assert_eq!(run.code, 2);
+    assert!(run.said().contains("--yes or --dry-run"), "{}", run.both());
+    assert_eq!(home.run(&["fix", "F-00000000", "--yes"]).code, 2);
+}
+
+#[test]
+fn another_home_is_not_mended() {
+    let (home, _) = messy();
+    let other = Home::new();
+    let root = home.root().to_str().unwrap().to_owned();
+    for command in ["fix", "undo"] {
+        let run = other.run(&[command, "--home", &root]);
+        assert_eq!(run.code, 2, "{}", run.both());
+        assert!(run.said().contains("only looked at"), "{}", run.both());
+    }
+}
+
+#[test]
+fn what_is_gone_is_called_gone() {
+    let (home, _) = messy();
+    let doc = home.run(&["list", "--format", "json"]).document(1);
+    let id = text(&doc.of("git.tls-verify-off")[0]["id"]);
+    home.must("git", ["config", "--global", "--unset", "http.sslVerify"]);
+    let report = fix(&home, &[&id, "--yes"], 0);
+    assert_eq!(statuses(&report), [status("git.tls-verify-off", "gone")]);
+}
+
+#[test]
+fn modes_are_narrowed_and_given_back() {
+    let home = Home::new();
+    home.write_mode(".netrc", "machine x.test login dev password hunter\n", 0o644);
+    let doc = home.doctor().document(1);
+    assert_eq!(doc.of("file.mode-wide").len(), 1);
+    fix(&home, &["--rule", "file.mode-wide", "--yes"], 0);
+    let mode = || home.path(".netrc").metadata().unwrap().mode() & 0o7777;
+    assert_eq!(mode(), 0o600);
+    assert_eq!(home.run(&["undo"]).code, 0);
+    assert_eq!(mode(), 0o644);
+    fix(&home, &["--all", "--yes"], 1);
+    set_mode(&home.path(".netrc"), 0o640);
+    let run = home.run(&["undo"]);
+    assert!(run.said().contains("its mode has been changed since"), "{}", run.both());
+}
+
+#[test]
+fn transcripts_stay_valid_json() {
+    let home = Home::new();
+    let token = checked("ghp_", "transcript");
+    let line = |n: usize, text: &str| {
+        format!("{}\n", serde_json::json!({ "type": "user", "n": n, "message": { "content": text } }))
+    };
+    let path = ".claude/projects/-home-dev-shop/1.jsonl";
+    let said = format!("run \"curl -H 'Authorization: token {token}'\"\nplease");
+    let lines: Vec<String> = (0..50).map(|n| line(n, if n == 20 { &said } else { "hello \u{1f426}" })).collect();
+    home.write(path, lines.concat());
+    long_ago(&home, path);
+    home.doctor().document(1);
+    let run = home.answer(&["fix"], "y\n");
+    assert_eq!(run.code, 0, "{}", run.both());
+    let now = String::from_utf8(home.read(path)).unwrap();
+    assert!(!now.contains(&token));
+    for (n, text) in now.lines().enumerate() {
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(value["n"], n);
+    }
+    assert_eq!(now.lines().filter(|l| !lines.contains(&format!("{l}\n"))).count(), 1);
+    // One that is written at this moment is left for later.
+    home.write(path, lines.concat());
+    home.doctor().document(1);
+    let run = home.answer(&["fix"], "y\n");
+    assert_eq!(run.code, 1, "{}", run.both());
+    assert!(run.said().contains("it was written a moment ago"), "{}", run.both());
+    assert_eq!(home.read(path), lines.concat().as_bytes());
+}
+
+#[test]
+fn a_linked_dotfile_is_mended_where_it_is() {
+    let home = Home::new();
+    home.write_mode("dotfiles/gitconfig", GIT, 0o644);
+    std::os::unix::fs::symlink("dotfiles/gitconfig", home.path(".gitconfig")).unwrap();
+    home.doctor().document(1);
+    fix(&home, &["--rule", "git.tls-verify-off", "--yes"], 0);
+    assert!(home.path(".gitconfig").is_symlink());
+    assert!(!String::from_utf8(home.read("dotfiles/gitconfig")).unwrap().contains("sslVerify"));
+    assert_eq!(home.run(&["undo"]).code, 0);
+    assert_eq!(home.read("dotfiles/gitconfig"), GIT.as_bytes());
+}
+
+/// A file that nobody has written to for an hour.
+fn long_ago(home: &Home, path: &str) {
+    home.must("touch", ["-d", "1 hour ago", path]);
+}

@@ -1,1 +1,0 @@
-//! The agent's object on the session bus.

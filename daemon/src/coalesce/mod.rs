@@ -1,0 +1,368 @@
+//! Pure: many events of a path become one look at it, and a burst below a directory one sweep of that. Time comes in as
+//! an argument; memory is bounded whatever comes.
+
+mod crowd;
+#[cfg(test)]
+mod tests;
+
+use crate::event::{FileEvent, Moment};
+use crowd::Crowd;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to wait for what.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    /// The home: it and what is above it are never swept as the scene of a burst.
+    pub(crate) home: PathBuf,
+    /// How long a file must be left alone: editors write several times.
+    pub(crate) file: Duration,
+    /// As `file`, for histories: a shell writes with each command.
+    pub(crate) history: Duration,
+    /// How long a burst must be over before what it changed is swept.
+    pub(crate) burst: Duration,
+    /// Longest wait of something that is never left alone; for bursts that go on it doubles, up to `longest`.
+    pub(crate) most: Duration,
+    /// See `most`.
+    pub(crate) longest: Duration,
+    /// How long after a sweep its directory counts as busy still: what comes then is no news, but the burst going on.
+    pub(crate) cool: Duration,
+}
+
+impl Policy {
+    /// What a person hardly notices, and a token is told of within a second.
+    pub(crate) fn new(home: PathBuf) -> Policy {
+        Policy {
+            home,
+            file: Duration::from_millis(150),
+            history: Duration::from_millis(500),
+            burst: Duration::from_millis(500),
+            most: Duration::from_secs(5),
+            longest: Duration::from_secs(60),
+            cool: Duration::from_secs(3),
+        }
+    }
+}
+
+/// What kind of file a path is, as far as waiting goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Class {
+    /// Any file.
+    File,
+    /// Lines that a person types, one after the other.
+    History,
+}
+
+/// Something to look at now.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Look {
+    /// A path that has changed; it may be a directory whose mode has.
+    File(PathBuf),
+    /// A path that went away, with whatever was below it.
+    Gone(PathBuf),
+    /// A directory below which much has changed or gone: sweep what is new there, and what was remembered.
+    Below(PathBuf),
+    /// Anything may have changed.
+    Everything,
+}
+
+/// So many events or paths are a burst.
+const BURST: u32 = 64;
+/// A directory that was busy is so still when as many events came since the last sweep of it.
+const GOES_ON: u32 = 16;
+/// Most paths that wait at a time.
+const WAITING: usize = 4096;
+/// Most directories remembered as busy.
+const BUSY: usize = 256;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Changed(Class),
+    Gone,
+    Tree,
+}
+
+/// A path that waits.
+struct Entry {
+    kind: Kind,
+    first: Moment,
+    last: Moment,
+    events: u32,
+    /// Whether so much happens below it that it waits for the end of that.
+    burst: bool,
+    /// How often in a row it was swept before.
+    round: u32,
+    due: Moment,
+    id: u64,
+}
+
+/// A directory that was swept and is busy still, perhaps.
+#[derive(Clone, Copy)]
+struct Busy {
+    until: Moment,
+    round: u32,
+}
+
+/// Events in, looks out.
+pub(crate) struct Coalescer {
+    policy: Policy,
+    waiting: HashMap<Arc<Path>, Entry>,
+    queue: BTreeMap<(Moment, u64), Arc<Path>>,
+    crowd: Crowd,
+    busy: HashMap<PathBuf, Busy>,
+    /// A sweep of everything that waits, and when the last one was given out.
+    everything: Option<Entry>,
+    after: Option<Busy>,
+    trees: usize,
+    ids: u64,
+}
+
+impl Coalescer {
+    pub(crate) fn new(policy: Policy) -> Coalescer {
+        Coalescer {
+            crowd: Crowd::new(policy.home.clone()),
+            policy,
+            waiting: HashMap::new(),
+            queue: BTreeMap::new(),
+            busy: HashMap::new(),
+            everything: None,
+            after: None,
+            trees: 0,
+            ids: 0,
+        }
+    }
+
+    /// Takes an event; `class` is what its path is.
+    pub(crate) fn push(&mut self, event: FileEvent, class: Class, now: Moment) {
+        let (path, kind) = match event {
+            FileEvent::Changed(path) => (path, Kind::Changed(class)),
+            FileEvent::Gone(path) => (path, Kind::Gone),
+            FileEvent::NewDir(path) | FileEvent::Lost(Some(path)) => (path, Kind::Tree),
+            FileEvent::Lost(None) => return self.everything(now),
+        };
+        if kind == Kind::Tree && !self.crowd.may(&path) {
+            return self.everything(now);
+        }
+        if self.waiting.contains_key(path.as_path()) {
+            return self.again(&path, kind, now);
+        }
+        if let Some(tree) = self.above(&path, now) {
+            return self.absorb(&tree, now);
+        }
+        // What has gone or is to be swept as a whole has nothing in it that is to be looked at by itself.
+        if kind == Kind::Gone || kind == Kind::Tree {
+            self.swallow(&path);
+        }
+        self.add(&path, Entry::new(kind, now));
+        self.crowded(&path, now);
+    }
+
+    /// What is due by now, in the order in which it became so.
+    pub(crate) fn due(&mut self, now: Moment) -> Vec<Look> {
+        self.busy.retain(|_, busy| busy.until > now);
+        let mut looks = Vec::new();
+        while let Some(first) = self.queue.first_entry().filter(|e| e.key().0 <= now) {
+            let path = Arc::clone(first.get());
+            let Some(entry) = self.take(&path) else { continue };
+            looks.push(match entry.kind {
+                Kind::Changed(_) => Look::File(path.to_path_buf()),
+                Kind::Gone => Look::Gone(path.to_path_buf()),
+                Kind::Tree => {
+                    if entry.burst && entry.events >= GOES_ON && self.busy.len() < BUSY {
+                        self.busy.insert(path.to_path_buf(), entry.swept(now, self.policy.cool));
+                    }
+                    Look::Below(path.to_path_buf())
+                }
+            });
+        }
+        if let Some(entry) = self.everything.take_if(|e| e.due <= now) {
+            self.after = Some(entry.swept(now, self.policy.longest));
+            looks.push(Look::Everything);
+        }
+        looks
+    }
+
+    /// When something is due next.
+    pub(crate) fn next(&self) -> Option<Moment> {
+        let first = self.queue.first_key_value().map(|((due, _), _)| *due);
+        first.into_iter().chain(self.everything.as_ref().map(|e| e.due)).min()
+    }
+
+    /// How many paths wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Another event of a path that waits.
+    fn again(&mut self, path: &Path, kind: Kind, now: Moment) {
+        let Some(was) = self.waiting.get(path).map(|e| e.kind) else { return };
+        match (was, kind) {
+            // Below it all is looked at anyway.
+            (Kind::Tree, Kind::Changed(_) | Kind::Tree) => self.absorb(&Arc::from(path), now),
+            (Kind::Changed(_) | Kind::Gone, Kind::Changed(_)) => {
+                self.touch(path, |e| e.kind = kind, now);
+            }
+            (_, Kind::Gone | Kind::Tree) => {
+                self.swallow(path);
+                let Some(old) = self.take(path) else { return };
+                self.add(path, Entry { first: old.first, ..Entry::new(kind, now) });
+            }
+        }
+    }
+
+    /// Another event below a directory that waits to be swept.
+    fn absorb(&mut self, tree: &Arc<Path>, now: Moment) {
+        let mut began = false;
+        self.touch(
+            tree,
+            |e| {
+                began = !e.burst && e.events >= BURST;
+                e.burst |= began;
+            },
+            now,
+        );
+        if began {
+            self.crowd.add(tree, crowd::TREE - crowd::ONE);
+            self.crowded(tree, now);
+        }
+    }
+
+    fn touch(&mut self, path: &Path, change: impl FnOnce(&mut Entry), now: Moment) {
+        let Some(path) = self.waiting.get_key_value(path).map(|(path, _)| Arc::clone(path)) else { return };
+        let Some(entry) = self.waiting.get_mut(&path) else { return };
+        self.queue.remove(&(entry.due, entry.id));
+        entry.last = now;
+        entry.events = entry.events.saturating_add(1);
+        change(entry);
+        entry.due = entry.due(&self.policy);
+        self.queue.insert((entry.due, entry.id), path);
+    }
+
+    /// The directory above a path that waits to be swept, or is busy still and so waits again.
+    fn above(&mut self, path: &Path, now: Moment) -> Option<Arc<Path>> {
+        if self.trees == 0 && self.busy.is_empty() {
+            return None;
+        }
+        let tree = |dir| self.waiting.get_key_value(dir).filter(|(_, e)| e.kind == Kind::Tree);
+        if let Some((tree, _)) = path.ancestors().skip(1).find_map(tree) {
+            return Some(Arc::clone(tree));
+        }
+        let busy =
+            |dir: &Path| self.busy.get(dir).filter(|b| b.until > now).map(|b| (dir.to_owned(), b.round));
+        let (dir, round) = path.ancestors().skip(1).find_map(busy)?;
+        self.swallow(&dir);
+        self.take(&dir);
+        self.add(&dir, Entry { burst: true, round, events: 0, ..Entry::new(Kind::Tree, now) });
+        // That may have been the last drop for what is around it.
+        self.crowded(&dir, now);
+        self.above(path, now)
+    }
+
+    fn add(&mut self, path: &Path, mut entry: Entry) {
+        let path: Arc<Path> = Arc::from(path);
+        self.ids += 1;
+        entry.id = self.ids;
+        entry.due = entry.due(&self.policy);
+        self.trees += usize::from(entry.kind == Kind::Tree);
+        self.crowd.add(&path, entry.weight());
+        self.queue.insert((entry.due, entry.id), Arc::clone(&path));
+        self.waiting.insert(path, entry);
+    }
+
+    fn take(&mut self, path: &Path) -> Option<Entry> {
+        let entry = self.waiting.remove(path)?;
+        self.queue.remove(&(entry.due, entry.id));
+        self.trees -= usize::from(entry.kind == Kind::Tree);
+        self.crowd.remove(path, entry.weight());
+        Some(entry)
+    }
+
+    /// Takes out what waits below a directory: since when, and how often it was swept already.
+    fn swallow(&mut self, dir: &Path) -> Option<(Moment, u32)> {
+        if !self.crowd.any_below(dir) {
+            return None;
+        }
+        let below: Vec<_> =
+            self.waiting.keys().filter(|p| p.starts_with(dir) && ***p != *dir).cloned().collect();
+        let taken = below.iter().filter_map(|path| self.take(path)).map(|e| (e.first, e.round));
+        taken.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Makes one sweep of a directory below which too much waits; and of all when nothing else bounds what waits.
+    fn crowded(&mut self, path: &Path, now: Moment) {
+        while let Some(dir) = self.crowd.scene(path) {
+            self.collapse(&dir, now);
+        }
+        while self.waiting.len() > WAITING {
+            match self.crowd.heaviest() {
+                Some(dir) => self.collapse(&dir, now),
+                None => {
+                    self.clear();
+                    self.everything(now);
+                }
+            }
+        }
+    }
+
+    fn collapse(&mut self, dir: &Path, now: Moment) {
+        let own = self.take(dir);
+        let (first, round) = self.swallow(dir).unwrap_or((now, 0));
+        self.busy.retain(|busy, _| !busy.starts_with(dir));
+        let first = own.map_or(first, |e| e.first.min(first));
+        self.add(dir, Entry { first, round, burst: true, events: BURST, ..Entry::new(Kind::Tree, now) });
+    }
+
+    fn clear(&mut self) {
+        self.waiting.clear();
+        self.queue.clear();
+        self.crowd.clear();
+        self.trees = 0;
+    }
+
+    /// Single paths are looked at all the same: a sweep of everything takes its time.
+    fn everything(&mut self, now: Moment) {
+        let round = self.after.filter(|a| a.until > now).map_or(0, |a| a.round);
+        let entry = self.everything.get_or_insert_with(|| Entry {
+            burst: true,
+            round,
+            ..Entry::new(Kind::Tree, now)
+        });
+        entry.last = now;
+        entry.due = entry.due(&self.policy);
+        // Soon after another one it waits the whole time: it costs too much to be made on every overflow.
+        if entry.round > 0 {
+            entry.due = entry.first + self.policy.limit(entry.round);
+        }
+    }
+}
+
+impl Policy {
+    fn limit(&self, round: u32) -> Duration {
+        self.most.saturating_mul(1 << round.min(16)).min(self.longest.max(self.most))
+    }
+}
+
+impl Entry {
+    fn new(kind: Kind, now: Moment) -> Entry {
+        Entry { kind, first: now, last: now, events: 1, burst: false, round: 0, due: now, id: 0 }
+    }
+
+    fn due(&self, policy: &Policy) -> Moment {
+        let quiet = match self.kind {
+            Kind::Changed(Class::History) => policy.history,
+            Kind::Tree if self.burst => policy.burst,
+            Kind::Changed(Class::File) | Kind::Gone | Kind::Tree => policy.file,
+        };
+        (self.last + quiet).min(self.first + policy.limit(self.round))
+    }
+
+    fn weight(&self) -> u32 {
+        if self.burst { crowd::TREE } else { crowd::ONE }
+    }
+
+    fn swept(&self, now: Moment, cool: Duration) -> Busy {
+        Busy { until: now + cool, round: self.round + 1 }
+    }
+}

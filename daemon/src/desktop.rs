@@ -1,1 +1,0 @@
-//! The edge to the desktop's notifications.

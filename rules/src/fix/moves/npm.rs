@@ -1,0 +1,116 @@
+//! A registry's token becomes a reference to a variable, which only npm gets, from the keyring.
+
+use super::{Mover, Moving};
+use crate::fix::kept::{UNDO, appended, by_hand, edited, name, other, start_up, taken, wrapper};
+use crate::fix::plan::{Draft, Step, Store};
+use crate::secret::Secret;
+
+pub(crate) const MOVER: Mover = Mover { plan };
+
+const WHAT: &str = "keeps the token in the keyring, and writes a reference in its place";
+
+fn plan(moving: &Moving<'_>) -> Option<Draft> {
+    let yarn = moving.target.path.ends_with(".yarnrc.yml");
+    let program = if yarn { "yarn" } else { "npm" };
+    let bytes = moving.target.bytes;
+    let whole = moving.at == moving.entry.span && bytes.get(moving.at.0..moving.at.1) == Some(moving.secret);
+    if !whole || moving.target.path.ends_with("/auth.ini") {
+        return None;
+    }
+    let Some((rc, shell)) = start_up(moving.facts) else {
+        return Some(by_hand(WHAT, "your shell is none that this knows how to hand the token over with"));
+    };
+    let host = host(&moving.entry.key);
+    let name = name(&[program, &host]);
+    let variable = variable(program, &host);
+    let text = wrapper(shell, program, &variable, &name);
+    let known = moving.facts.read(rc).known().unwrap_or_default();
+    let function = if shell == crate::fix::kept::Shell::Fish { format!("function {program} ") } else { format!("{program}()") };
+    if memchr::memmem::find(&known, function.as_bytes()).is_some() {
+        return Some(by_hand(WHAT, format!("{rc} has a function `{program}` already: hand {variable} over there")));
+    }
+    let step = other(rc, moving.facts, |bytes| Some(vec![appended(bytes, &text)]), &text)?;
+    let (start, end) = moving.at;
+    // Yarn refuses to start without a variable that has no default.
+    let reference = if yarn { format!("${{{variable}-}}") } else { format!("${{{variable}}}") };
+    let quoted = start > 0 && matches!(bytes[start - 1], b'"' | b'\'');
+    let reference = if yarn && !quoted { format!("\"{reference}\"") } else { reference };
+    let steps = vec![
+        Step::Keep { store: Store::Keyring { name: name.clone() }, secret: Secret::new(moving.secret.to_vec()) },
+        step,
+        edited(moving.target, vec![taken(start, end, reference)]),
+    ];
+    let mut draft = Draft::new(format!("{WHAT}; a function in {rc} hands it to {program}"), steps);
+    draft.left.push(format!(
+        "{program} that is started by an editor or a script, not by your shell, does not get the token: there, set {variable} \
+         from `lapwing secret get {name}`"
+    ));
+    draft.left.push(UNDO.to_owned());
+    draft.credential = true;
+    Some(draft)
+}
+
+/// `//registry.npmjs.org/:_authtoken` is about `registry.npmjs.org`.
+fn host(key: &str) -> String {
+    let about = key.strip_prefix("//").and_then(|k| k.split(['/', ':']).next()).unwrap_or_default();
+    about.to_owned()
+}
+
+fn variable(program: &str, host: &str) -> String {
+    let base = if program == "yarn" { "YARN_NPM_TOKEN" } else { "NPM_TOKEN" };
+    if host.is_empty() || host == "registry.npmjs.org" {
+        return base.to_owned();
+    }
+    let host: String =
+        host.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    format!("{base}_{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::Engine;
+    use crate::fix::edit::apply;
+    use crate::fix::plan::{Plan, Step, Store};
+    use crate::rule::Safety;
+    use crate::testing::{Home, fill, plans};
+
+    fn one(path: &str, text: &str, home: Home) -> (String, Plan) {
+        let text = fill(text, "npm");
+        let plan = plans(&Engine::builtin(), &home.file(path, &text), path).remove(0).1;
+        (text, plan)
+    }
+
+    #[test]
+    fn npm_gets_the_token_from_a_function() {
+        let home = Home::default().var("SHELL", "/bin/bash").file("~/.bashrc", "alias ll='ls -l'\n");
+        let (text, plan) = one("~/.npmrc", "//npm.company.test/:_authToken={{alnum:40}}\n", home);
+        let [Step::Keep { store, .. }, Step::Edit { path, edits: rc, .. }, Step::Edit { edits, .. }] = &plan.steps[..] else {
+            panic!("{} {:?}", plan.summary, plan.left)
+        };
+        assert!(matches!(store, Store::Keyring { name } if name == "npm-npm.company.test"));
+        assert_eq!(path, "~/.bashrc");
+        let rc = String::from_utf8(apply(b"alias ll='ls -l'\n", rc).unwrap()).unwrap();
+        let want = "npm() { NPM_TOKEN_NPM_COMPANY_TEST=\"$(lapwing secret get npm-npm.company.test)\" command npm \"$@\"; }\n";
+        assert!(rc.ends_with(want), "{rc}");
+        let after = apply(text.as_bytes(), edits).unwrap();
+        assert_eq!(after, b"//npm.company.test/:_authToken=${NPM_TOKEN_NPM_COMPANY_TEST}\n");
+    }
+
+    #[test]
+    fn yarn_starts_without_the_variable_too() {
+        let home = Home::default().var("SHELL", "/usr/bin/zsh");
+        let (text, plan) = one("~/.yarnrc.yml", "npmAuthToken: {{alnum:40}}\n", home);
+        let Some(Step::Edit { edits, .. }) = plan.steps.last() else { panic!("{}", plan.summary) };
+        assert_eq!(apply(text.as_bytes(), edits).unwrap(), b"npmAuthToken: \"${YARN_NPM_TOKEN-}\"\n");
+    }
+
+    #[test]
+    fn an_unknown_shell_or_a_function_of_ones_own_stays_with_people() {
+        let text = "//registry.npmjs.org/:_authToken={{alnum:40}}\n";
+        let own = Home::default().var("SHELL", "/bin/bash").file("~/.bashrc", "npm() { nice npm; }\n");
+        for home in [Home::default().var("SHELL", "/bin/ion"), own] {
+            let (_, plan) = one("~/.npmrc", text, home);
+            assert!(plan.safety == Safety::Manual && !plan.left.is_empty());
+        }
+    }
+}
