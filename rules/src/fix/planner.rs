@@ -281,6 +281,9 @@ impl File<'_> {
         }
         let entry = &self.read.entries[index];
         let mut draft = Draft::new(summary(entry, change, hide || secret), vec![self.edit(edits)]);
+        if name == "shell_rc" {
+            draft.left.push("shells that are open keep the value until they end".to_owned());
+        }
         if secret {
             draft.left.push("what it held is not kept: undo cannot bring it back".to_owned());
         }
@@ -311,7 +314,8 @@ impl File<'_> {
 /// The fix of the place's secret that an entry is.
 fn fix_of<'a>(place: &'a Place, entry: &Entry) -> Option<&'a SecretFix> {
     let specs = place.secrets.iter().map(|(_, spec)| spec);
-    let own = specs.filter(|spec| spec.keys.iter().any(|k| wild(k, &entry.key))).find_map(|spec| spec.fix.as_ref());
+    let own =
+        specs.filter(|spec| spec.keys.iter().any(|k| wild(k, &entry.key))).find_map(|spec| spec.fix.as_ref());
     own.or(place.fix.as_ref())
 }
 
