@@ -192,10 +192,15 @@ impl File<'_> {
     }
 
     fn redaction(&self, stood: &Stood) -> Option<Draft> {
-        if stood.edits.is_empty() || binary(self.target.bytes) {
+        if stood.edits.is_empty() {
             return None;
         }
-        let edits = self.read_alike(tidy(stood.edits.clone()))?;
+        if binary(self.target.bytes) {
+            return Some(Draft::left(counted(self.target.place)));
+        }
+        let Some(edits) = self.read_alike(tidy(stood.edits.clone())) else {
+            return Some(Draft::left("its file could not be read any more with a marker in its place"));
+        };
         Some(redaction(&stood.finding, self.edit(edits), &stood.lines))
     }
 
@@ -225,7 +230,10 @@ impl File<'_> {
         risky
             .map(|(rule, index)| {
                 let finding = self.engine.setting(rule, &self.read.entries[index], self.target.path, self.cx);
-                planned(finding, self.setting(name, rule, index, hidden))
+                let draft = self.setting(name, rule, index, hidden);
+                let stuck =
+                    || Draft::left("it cannot be changed here without touching what stands around it");
+                planned(finding, draft.or_else(|| rule.spec.fix.as_ref().map(|_| stuck())))
             })
             .collect()
     }
@@ -330,6 +338,12 @@ pub(super) fn records(place: Option<&Place>, path: &str) -> bool {
 /// Whether lengths and checksums may depend on every byte of a file.
 pub(super) fn binary(bytes: &[u8]) -> bool {
     utf16::detect(bytes).is_none() && memchr::memchr(0, &bytes[..bytes.len().min(64 << 10)]).is_some()
+}
+
+/// Why a binary file is left alone.
+pub(super) fn counted(place: Option<&Place>) -> String {
+    let tool = place.map_or("its program", |p| p.tool.as_str());
+    format!("the file is binary, and lengths in it count every byte: delete the entry in {tool}")
 }
 
 /// The draft that takes out a secret which stands on these lines.
@@ -442,8 +456,11 @@ pub(super) fn planned(finding: Finding, draft: Option<Draft>) -> Planned {
     let page: &Page = &finding.page;
     let by_hand = page.advice.split_inclusive(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']);
     let advised = || Draft::new(format!("left to you: {by_hand}"), Vec::new());
-    let draft =
+    let mut draft =
         draft.filter(|d| !d.steps.is_empty() || d.safety == Some(Safety::Manual)).unwrap_or_else(advised);
+    if draft.summary.is_empty() {
+        draft.summary = advised().summary;
+    }
     let secret = draft.steps.iter().any(Step::secret);
     let safety = match draft.safety.unwrap_or(page.safety) {
         _ if draft.steps.is_empty() => Safety::Manual,

@@ -55,7 +55,10 @@ mod tests {
                 "[credential \"https://h.example\"]\n\thelper = store --file ~/x # mine\n",
                 "[credential \"https://h.example\"]\n\thelper = libsecret # mine\n",
             ),
-            ("[credential]\n\tcredentialStore = plaintext\n", "[credential]\n\tcredentialStore = secretservice\n"),
+            (
+                "[credential]\n\tcredentialStore = plaintext\n",
+                "[credential]\n\tcredentialStore = secretservice\n",
+            ),
         ] {
             assert_eq!(mended(home(), config).as_deref(), Ok(want));
         }
