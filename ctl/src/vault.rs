@@ -13,7 +13,9 @@ pub(crate) type Attributes<'a> = &'a [(&'a str, &'a str)];
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
     /// There is none.
-    #[error("no keyring answers on the session bus; sign in to a desktop session, or start gnome-keyring, KWallet or KeePassXC")]
+    #[error(
+        "no keyring answers on the session bus; sign in to a desktop session, or start gnome-keyring, KWallet or KeePassXC"
+    )]
     None,
     /// It stays locked.
     #[error("the keyring is locked and was not unlocked; unlock it and try again")]
@@ -22,7 +24,9 @@ pub(crate) enum Trouble {
     #[error("the keyring did not give back what was put into it")]
     Differs,
     /// Another secret has this name.
-    #[error("the keyring has another secret under this name; `lapwing secret list` shows it, `lapwing secret remove` removes it")]
+    #[error(
+        "the keyring has another secret under this name; `lapwing secret list` shows it, `lapwing secret remove` removes it"
+    )]
     Taken,
     /// Anything else.
     #[error("the keyring does not do it: {0}")]
@@ -54,7 +58,12 @@ pub(crate) struct Entry {
 
 /// Puts a secret into the keyring and reads it back. The same secret may be there already; another one stays as it is,
 /// unless `replace` says otherwise.
-pub(crate) fn put(label: &str, attributes: Attributes<'_>, secret: &[u8], replace: bool) -> Result<(), Trouble> {
+pub(crate) fn put(
+    label: &str,
+    attributes: Attributes<'_>,
+    secret: &[u8],
+    replace: bool,
+) -> Result<(), Trouble> {
     let service = connect()?;
     let collection = unlocked(&service)?;
     if let Some(known) = read(&collection, attributes)? {
@@ -118,7 +127,9 @@ fn connect() -> Result<SecretService<'static>, Trouble> {
 
 fn collection<'a>(service: &'a SecretService<'a>) -> Result<Collection<'a>, Trouble> {
     service.get_default_collection().map_err(|e| match e {
-        Error::NoResult => Trouble::Other("it has no default collection; create one in the keyring's own program".to_owned()),
+        Error::NoResult => {
+            Trouble::Other("it has no default collection; create one in the keyring's own program".to_owned())
+        }
         other => other.into(),
     })
 }
@@ -129,7 +140,10 @@ fn unlocked<'a>(service: &'a SecretService<'a>) -> Result<Collection<'a>, Troubl
     Ok(collection)
 }
 
-fn read(collection: &Collection<'_>, attributes: Attributes<'_>) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
+fn read(
+    collection: &Collection<'_>,
+    attributes: Attributes<'_>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
     let items = collection.search_items(map(attributes))?;
     match items.first() {
         Some(item) => Ok(Some(Zeroizing::new(item.get_secret()?))),

@@ -92,27 +92,30 @@ fn a_second_run_reads_no_archive_again_and_says_the_same() {
     zip.extend(b"PK\x01\x02");
     home.write("locked.zip", zip);
     let told = |doc: &common::Document| {
-        let cut = doc.gap("unparsable").unwrap();
-        assert_eq!((text(&cut["paths"][0]).as_str(), cut["policy"].as_bool()), ("~/cut.tgz", Some(false)));
-        let locked = doc.gap("partly-unpacked").unwrap();
-        assert_eq!(
-            (text(&locked["paths"][0]).as_str(), locked["policy"].as_bool()),
-            ("~/locked.zip", Some(true))
-        );
+        // Nobody can read what is damaged: that is told, and is no reason to call each run incomplete for ever.
+        assert!(doc.gap("unparsable").is_none() && doc.complete(), "{:#}", doc.0);
+        let partly = doc.gap("partly-unpacked").unwrap();
+        let mut paths: Vec<String> = partly["paths"].as_array().unwrap().iter().map(text).collect();
+        paths.sort();
+        assert_eq!(paths, ["~/both.tar", "~/cut.tgz", "~/locked.zip"]);
+        assert_eq!((partly["policy"].as_bool(), partly["count"].as_u64()), (Some(true), Some(3)));
         doc.of("github-pat")[0]["sightings"].as_array().unwrap().len()
     };
     // And both in one.
     let kept = home.path("locked.zip").display().to_string();
     home.must("sh", ["-c", &format!("mkdir t && cp {kept} t && head -c 60 whole.tgz > t/cut.gz && tar -cf both.tar -C t . && rm -r t")]);
     let first = home.doctor().document(1);
-    assert!(text(&first.gap("partly-unpacked").unwrap()["why"]).contains("1 member is encrypted"));
     let second = home.doctor().document(1);
     assert_eq!(told(&first), told(&second));
     assert_eq!(second.count("unchanged"), 4, "{:#}", second.0);
-    for gap in ["unparsable", "partly-unpacked"] {
-        let counts = [&first, &second].map(|doc| doc.gap(gap).unwrap()["count"].clone());
-        assert_eq!(counts, [2, 2], "{gap}");
-    }
+    let alone = |name: &str| {
+        text(
+            &home.run(&["scan", name, "--format", "json"]).document(0).gap("partly-unpacked").unwrap()["why"],
+        )
+    };
+    assert!(alone("locked.zip").contains("1 member is encrypted"));
+    home.write("short.gz", &home.read("cut.tgz")[..40]);
+    assert!(alone("short.gz").contains("what comes before was searched"));
 }
 
 #[test]

@@ -18,8 +18,10 @@ fn messy() -> (Home, [String; 2]) {
     let home = Home::new();
     let tokens = [checked("ghp_", "fix one"), checked("ghp_", "fix two")];
     home.write_mode(".gitconfig", GIT, 0o644);
-    let history =
-        format!("ls\nexport GITHUB_TOKEN={}\ncurl -H 'Authorization: token {}' x\nmake\n", tokens[0], tokens[1]);
+    let history = format!(
+        "ls\nexport GITHUB_TOKEN={}\ncurl -H 'Authorization: token {}' x\nmake\n",
+        tokens[0], tokens[1]
+    );
     home.write(".bash_history", history);
     home.doctor().document(1);
     (home, tokens)
@@ -48,8 +50,11 @@ fn what_is_safe_is_mended_and_the_rest_told_why() {
     let (home, _) = messy();
     let history = home.read(".bash_history");
     let report = fix(&home, &["--all", "--yes"], 1);
-    let want =
-        [status("git.tls-verify-off", "mended"), status("github-pat", "refused"), status("github-pat", "refused")];
+    let want = [
+        status("git.tls-verify-off", "mended"),
+        status("github-pat", "refused"),
+        status("github-pat", "refused"),
+    ];
     assert_eq!(statuses(&report), want);
     assert_eq!(report["results"][1]["reason"]["word"], "review");
     assert_eq!(home.read(".bash_history"), history);
@@ -118,7 +123,11 @@ fn undo_leaves_what_was_edited_elsewhere_and_refuses_what_was_edited_there() {
     let before = home.read(".gitconfig");
     let run = home.run(&["undo"]);
     assert_eq!(run.code, 4, "{}", run.both());
-    assert!(run.said().contains("~/.gitconfig: what was changed there has been edited since"), "{}", run.both());
+    assert!(
+        run.said().contains("~/.gitconfig: what was changed there has been edited since"),
+        "{}",
+        run.both()
+    );
     assert_eq!(home.read(".gitconfig"), before);
 }
 
@@ -204,7 +213,8 @@ fn transcripts_stay_valid_json() {
     };
     let path = ".claude/projects/-home-dev-shop/1.jsonl";
     let said = format!("run \"curl -H 'Authorization: token {token}'\"\nplease");
-    let lines: Vec<String> = (0..50).map(|n| line(n, if n == 20 { &said } else { "hello \u{1f426}" })).collect();
+    let lines: Vec<String> =
+        (0..50).map(|n| line(n, if n == 20 { &said } else { "hello \u{1f426}" })).collect();
     home.write(path, lines.concat());
     long_ago(&home, path);
     home.doctor().document(1);

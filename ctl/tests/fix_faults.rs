@@ -75,7 +75,12 @@ fn checked_after(home: &Home, at: &str) -> bool {
     // A lock of ours would keep git out: what is interrupted is put right by whatever of lapwing runs next.
     let told = home.run(&["receipts"]);
     assert_eq!(told.code, 0, "{at}: {}", told.both());
-    assert_eq!(belongings(home).keys().collect::<Vec<_>>(), [&home.path(".gitconfig")], "{at}: {}", told.both());
+    assert_eq!(
+        belongings(home).keys().collect::<Vec<_>>(),
+        [&home.path(".gitconfig")],
+        "{at}: {}",
+        told.both()
+    );
     assert!(!told.stdout().contains("interrupted"), "{at}: {}", told.both());
     let done = text == MENDED;
     if done {
@@ -213,7 +218,8 @@ fn meanwhile(home: &Home, call: &str, what: impl FnOnce()) -> Run {
     let mut command = home.tool("strace", ["-f", "-qq", "-e"]);
     command.arg(format!("trace={call}")).arg("-o").arg(&log).args(["-e", &inject]);
     command.arg(env!("CARGO_BIN_EXE_lapwing")).args(FIX);
-    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     // strace writes the line when the call begins.
     common::until("the call", || std::fs::read_to_string(&log).is_ok_and(|l| l.contains(call)).then_some(()));
     what();
@@ -377,7 +383,9 @@ fn a_shell_that_appends_in_the_last_moment_loses_no_line() {
         );
         let answers = std::thread::scope(|scope| {
             let session = scope.spawn(|| home.answer_line(&line, "y\n"));
-            common::until(call, || std::fs::read_to_string(&log).is_ok_and(|l| l.contains(call)).then_some(()));
+            common::until(call, || {
+                std::fs::read_to_string(&log).is_ok_and(|l| l.contains(call)).then_some(())
+            });
             // As bash does: opened by name, added to its end, closed.
             let mut file = std::fs::File::options().append(true).open(home.path(".bash_history")).unwrap();
             std::io::Write::write_all(&mut file, b"typed meanwhile\n").unwrap();

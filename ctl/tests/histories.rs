@@ -19,12 +19,8 @@ struct Kind {
     late: bool,
 }
 
-const BASH: Kind = Kind {
-    line: &["bash", "-i"],
-    start_up: (".bashrc", "PS1='$ '\n"),
-    history: ".bash_history",
-    late: true,
-};
+const BASH: Kind =
+    Kind { line: &["bash", "-i"], start_up: (".bashrc", "PS1='$ '\n"), history: ".bash_history", late: true };
 const ZSH: &str = "HISTFILE=~/.zsh_history; HISTSIZE=1000; SAVEHIST=1000; PS1='%# '\n";
 
 fn zsh(options: &'static str) -> Kind {
@@ -91,7 +87,11 @@ fn bash_as_it_comes() {
 #[test]
 fn bash_that_appends_and_bash_that_writes_at_every_prompt() {
     stays_gone(&Kind { start_up: (".bashrc", "PS1='$ '; shopt -s histappend\n"), ..BASH });
-    stays_gone(&Kind { start_up: (".bashrc", "PS1='$ '; PROMPT_COMMAND='history -a'\n"), late: false, ..BASH });
+    stays_gone(&Kind {
+        start_up: (".bashrc", "PS1='$ '; PROMPT_COMMAND='history -a'\n"),
+        late: false,
+        ..BASH
+    });
 }
 
 #[test]
@@ -119,7 +119,10 @@ fn zsh_that_shares() {
 fn fish() {
     stays_gone(&Kind {
         line: &["fish", "-i"],
-        start_up: (".config/fish/config.fish", "function fish_prompt; echo '> '; end\nset -g fish_greeting\n"),
+        start_up: (
+            ".config/fish/config.fish",
+            "function fish_prompt; echo '> '; end\nset -g fish_greeting\n",
+        ),
         history: ".local/share/fish/fish_history",
         late: false,
     });

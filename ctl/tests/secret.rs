@@ -16,7 +16,8 @@ use std::process::Stdio;
 fn set(session: &Session, name: &str, secret: &str) -> Run {
     let mut command = session.home.lapwing(&["secret", "set", name]);
     session.at(&mut command);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // One that refuses the name does not read.
     let _ = child.stdin.take().unwrap().write_all(secret.as_bytes());
     finish(child)
@@ -40,7 +41,8 @@ fn what_is_put_in_comes_out_by_name() {
     shell.arg(env!("CARGO_BIN_EXE_lapwing")).arg(&secret);
     assert_eq!(run(&mut shell).code, 0);
     // The keyring's own tools see it too, so nobody is locked out without Lapwing.
-    let other = run(&mut session.tool("secret-tool", &["lookup", "application", "lapwing", "name", "acme-token"]));
+    let other =
+        run(&mut session.tool("secret-tool", &["lookup", "application", "lapwing", "name", "acme-token"]));
     assert_eq!(other.stdout(), secret);
     let list = session.run(&["secret", "list"]);
     assert!(list.code == 0 && list.stdout().starts_with("acme-token  since "), "{}", list.both());
@@ -57,7 +59,11 @@ fn what_is_put_in_comes_out_by_name() {
     assert_eq!(get(&session, "acme-token").stdout(), "another");
     assert_eq!(session.run(&["secret", "remove", "acme-token"]).code, 0);
     let gone = get(&session, "acme-token");
-    assert!(gone.code == 2 && gone.out.is_empty() && gone.stderr().contains("secret list"), "{}", gone.both());
+    assert!(
+        gone.code == 2 && gone.out.is_empty() && gone.stderr().contains("secret list"),
+        "{}",
+        gone.both()
+    );
     assert_eq!(session.run(&["secret", "remove", "acme-token"]).code, 2);
 }
 
@@ -71,7 +77,11 @@ fn a_terminal_gets_it_only_when_it_asks_to_see_it() {
         run(&mut session.tool("script", &["-qec", &line, "/dev/null"]))
     };
     let refused = on_terminal("");
-    assert!(refused.code == 2 && refused.both().contains("--show") && !refused.both().contains(&secret), "{}", refused.both());
+    assert!(
+        refused.code == 2 && refused.both().contains("--show") && !refused.both().contains(&secret),
+        "{}",
+        refused.both()
+    );
     let shown = on_terminal("--show");
     assert!(shown.code == 0 && shown.stdout().contains(&secret), "{}", shown.both());
 }
@@ -82,7 +92,11 @@ fn a_keyring_that_is_locked_or_gone_says_so() {
     assert_eq!(set(&session, "acme", "x").code, 0);
     session.lock();
     let locked = get(&session, "acme");
-    assert!(locked.code == 4 && locked.out.is_empty() && locked.stderr().contains("locked"), "{}", locked.both());
+    assert!(
+        locked.code == 4 && locked.out.is_empty() && locked.stderr().contains("locked"),
+        "{}",
+        locked.both()
+    );
     // For what is not there nobody has to unlock anything.
     assert_eq!(get(&session, "other").code, 2);
     assert_eq!(set(&session, "other", "y").code, 4);

@@ -5,6 +5,7 @@ use crate::record::{Document, Fix, Gap, Reason, Record, SCHEMA, Sighting, State,
 use crate::sweep::Missed;
 use crate::sweep::processes::{PROCESSES, SERVICES};
 use lapwing_rules::engine::Engine;
+use lapwing_rules::finding::lapsed;
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::fix::refuse::OFTEN;
 use lapwing_rules::ignore::{self, IgnoreFile};
@@ -69,15 +70,17 @@ impl<'a> Frame<'a> {
         sightings.truncate(LISTED);
         let page = self.pages.get(&best.rule);
         let life = self.lives.get(&id);
+        // What was found long ago may have ended since.
+        let (severity, told) = lapsed(best.severity, best.note.as_deref(), self.now);
         Record {
             id: id.short(),
             rule: best.rule.clone(),
             kind: best.kind,
-            severity: best.severity,
+            severity,
             grade: best.grade,
             title: page.map_or_else(|| best.rule.clone(), |p| p.title.clone()),
             preview: best.preview.clone(),
-            note: self.note(best, &group, life),
+            note: self.note(told, best, &group, life),
             sightings,
             fix: fix(page.map(Arc::as_ref), best),
             state: life.map_or(State::Open, |l| self.state(l)),
@@ -86,9 +89,15 @@ impl<'a> Frame<'a> {
     }
 
     /// What a proof said, and what follows from all the places together.
-    fn note(&self, best: &Seen, group: &[&Seen], life: Option<&Life>) -> Option<String> {
+    fn note(
+        &self,
+        told: Option<String>,
+        best: &Seen,
+        group: &[&Seen],
+        life: Option<&Life>,
+    ) -> Option<String> {
         let committed = |s: &&&Seen| s.inside.as_ref().is_some_and(|i| i.starts_with("commit "));
-        let mut notes: Vec<String> = best.note.clone().into_iter().collect();
+        let mut notes: Vec<String> = told.into_iter().collect();
         if best.kind == Kind::Secret && group.iter().any(|s| committed(&s)) {
             notes.push(
                 "in the history of a repository, so rotate it: removing the line is not enough".to_owned(),
@@ -302,6 +311,19 @@ mod tests {
     }
 
     #[test]
+    fn what_has_ended_since_it_was_found_says_so() {
+        let lives = HashMap::new();
+        let note = Some("issued by acme; expires 2026-01-01".to_owned());
+        let seen = [Seen { note, ..seen(1, Severity::High, Grade::Shaped, "~/a") }];
+        let at = |now| {
+            let record = Frame { now, ..frame(&lives) }.records(&seen).remove(0);
+            (record.severity, record.note.unwrap())
+        };
+        assert_eq!(at(1_767_000_000), (Severity::High, "issued by acme; expires 2026-01-01".to_owned()));
+        assert_eq!(at(1_768_000_000), (Severity::Info, "issued by acme; expired 2026-01-01".to_owned()));
+    }
+
+    #[test]
     fn what_comes_back_again_and_again_says_so() {
         let note = |returns| {
             let life = Life { first_seen: 1, returns, ..Life::default() };
@@ -315,7 +337,8 @@ mod tests {
 
     #[test]
     fn ignores_end_with_their_day() {
-        let life = |until| Life { first_seen: 1, ignored: Some(("why".to_owned(), until)), ..Life::default() };
+        let life =
+            |until| Life { first_seen: 1, ignored: Some(("why".to_owned(), until)), ..Life::default() };
         let lives = HashMap::new();
         assert_eq!(frame(&lives).state(&life(Some(999))), State::Open);
         assert!(matches!(frame(&lives).state(&life(Some(1001))), State::Ignored { .. }));

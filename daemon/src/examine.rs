@@ -283,7 +283,11 @@ pub fn mended(home: &Home, ids: &[String]) -> Result<(), Error> {
 pub fn returns(home: &Home, id: &str) -> Result<u32, Error> {
     let read = || -> Result<u32, LedgerError> {
         let Some(ledger) = Ledger::existing(&home.ledger())? else { return Ok(0) };
-        Ok(ledger.returns(0)?.into_iter().find(|(known, _)| known.short() == id).map_or(0, |(_, times)| times))
+        Ok(ledger
+            .returns(0)?
+            .into_iter()
+            .find(|(known, _)| known.short() == id)
+            .map_or(0, |(_, times)| times))
     };
     read().map_err(|e| ledger_error(home, &e))
 }

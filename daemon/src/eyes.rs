@@ -77,7 +77,10 @@ impl Eyes {
     /// A path went away; it may have been watched.
     pub(crate) fn gone(&self, path: &Path) {
         if self.locked().as_ref().is_some_and(|plan| plan.watches(path)) {
-            let _ = self.jobs.try_send(Job::Gone(path.to_owned()));
+            let sent = self.jobs.try_send(Job::Gone(path.to_owned()));
+            if sent.is_err() {
+                self.inbox.push(FileEvent::Lost(None));
+            }
         }
     }
 
@@ -122,6 +125,7 @@ impl Worker {
                 Job::Gone(path) => self.gone(&path),
                 Job::Renew => {
                     self.troubles = self.watcher.as_mut().map(Watcher::renew).unwrap_or_default();
+                    self.troubles.push(Trouble::Overflow);
                 }
                 Job::Blind => {
                     self.watcher = None;
@@ -143,7 +147,14 @@ impl Worker {
             Err(trouble) => return self.troubles.push(trouble),
         };
         let terms = Arc::new(self.terms(world));
-        let met: Vec<Met> = dirs.iter().filter_map(|dir| met(&self.home, dir)).collect();
+        // What has come since the sweep was there is not in its list.
+        let joined: Vec<PathBuf> = self
+            .plan
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map_or_else(Vec::new, |plan| plan.watched().map(Path::to_owned).collect());
+        let met: Vec<Met> = dirs.iter().chain(&joined).filter_map(|dir| met(&self.home, dir)).collect();
         let moved = crate::sweep::moved(world.setup.engine.places());
         let repositories: Vec<PathBuf> = repositories.iter().map(|dir| self.home.real(dir)).collect();
         let wishes = Wishes {
@@ -245,7 +256,10 @@ impl Worker {
 
 /// What keeps more than one directory from being watched.
 fn serious(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::LimitReached { .. } | Trouble::NoInstance | Trouble::Stopped)
+    matches!(
+        trouble,
+        Trouble::LimitReached { .. } | Trouble::NoInstance | Trouble::Stopped | Trouble::Overflow
+    )
 }
 
 /// How many directories are not watched for this.

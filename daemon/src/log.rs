@@ -57,6 +57,7 @@ pub(crate) enum Message {
 
 impl Message {
     /// All of them.
+    #[cfg(test)]
     pub(crate) const ALL: [Message; 12] = [
         Message::Opened,
         Message::Resolved,
@@ -101,32 +102,20 @@ impl Message {
     }
 }
 
-/// Where it is said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Outlet {
-    /// The journal, with every field.
-    Journal,
-    /// Standard error, a line each.
-    Stderr,
-}
-
 /// The log, once it is open.
 pub(crate) struct Log {
-    /// Where it goes.
-    pub(crate) outlet: Outlet,
     level: Handle<Targets, Registry>,
 }
 
 /// Opens the log, once for the process. The journal is used when standard error leads there, which is so in a unit.
 pub(crate) fn open(level: LevelFilter) -> Log {
     let journal = leads_to_the_journal().then(tracing_journald::layer).and_then(Result::ok);
-    let outlet = if journal.is_some() { Outlet::Journal } else { Outlet::Stderr };
     let journal = journal.map(|l| l.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned()));
-    let stderr = (outlet == Outlet::Stderr).then_some(Lines);
+    let stderr = journal.is_none().then_some(Lines);
     let (filter, level) = reload::Layer::new(only(level));
     let layers = journal.map(Layer::boxed).or(stderr.map(Layer::boxed));
     let _ = registry().with(layers.map(|layer| layer.with_filter(filter))).try_init();
-    Log { outlet, level }
+    Log { level }
 }
 
 impl Log {

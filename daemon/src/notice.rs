@@ -16,7 +16,7 @@ pub(crate) struct Policy {
     pub(crate) grade: Grade,
     /// Findings that open within this time are told together.
     pub(crate) group: Duration,
-    /// Notifications an hour.
+    /// Notifications an hour; none at all when 0.
     pub(crate) hourly: usize,
     /// The same finding is not told again before.
     pub(crate) again: Duration,
@@ -153,7 +153,7 @@ impl Notices {
     /// A finding has opened.
     pub(crate) fn opened(&mut self, record: &Record, now: Moment) {
         let sure = record.grade.is_none_or(|grade| grade >= self.policy.grade);
-        if record.severity < self.policy.severity || !sure {
+        if record.severity < self.policy.severity || !sure || self.policy.hourly == 0 {
             return;
         }
         let told = self.told.get(&record.id).is_some_and(|at| now.saturating_sub(*at) < self.policy.again);
@@ -392,6 +392,13 @@ pub(crate) mod tests {
         let mut all = Notices::new(Policy { severity: Severity::Low, ..Policy::default() });
         all.opened(&record("F-1", Severity::Low, Some(Grade::Named)), at(0));
         assert!(all.next().is_some());
+    }
+
+    #[test]
+    fn who_wants_none_is_told_nothing() {
+        let mut notices = Notices::new(Policy { hourly: 0, ..Policy::default() });
+        notices.opened(&high("F-1"), at(0));
+        assert_eq!(notices.next(), None);
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub enum Reason {
     TooLarge,
     /// Media, or compressed in a way that is not unpacked: nothing to read.
     Opaque,
-    /// An archive of which encryption, a limit or an unknown method kept something back; the rest was examined.
+    /// An archive of which damage, encryption, a limit or an unknown method kept something back; the rest was examined.
     PartlyUnpacked,
     /// Part of a repository's history that is kept elsewhere: a shallow or partial clone, borrowed objects.
     Elsewhere,

@@ -109,11 +109,6 @@ impl Begun {
 }
 
 impl Sandbox {
-    /// Whether the environment of other processes can be examined.
-    pub(crate) fn sees_processes(&self) -> bool {
-        self.landlock == Landlock::Absent && own_namespace()
-    }
-
     /// Whether everything is in force.
     pub(crate) fn complete(&self) -> bool {
         matches!(self.landlock, Landlock::Enforced(_))
@@ -267,11 +262,6 @@ fn numbers(call: libc::c_long) -> [i64; 1] {
 /// As the kernel says it.
 fn no_new_privs() -> bool {
     own("/proc/self/status").lines().any(|line| line.split_whitespace().eq(["NoNewPrivs:", "1"]))
-}
-
-/// Whether this is the machine's own user namespace: from another, processes outside cannot be looked into.
-fn own_namespace() -> bool {
-    own("/proc/self/uid_map").split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 #[expect(clippy::disallowed_methods, reason = "the kernel's word about this process, not a file")]

@@ -182,7 +182,8 @@ impl Setup {
 /// Changes with anything that may change a verdict about an unchanged file.
 pub(crate) fn version(config: &Config) -> String {
     let mut parts = toml::to_string(config).unwrap_or_default();
-    for (path, pack) in own_packs(config).into_iter().chain(indicators::packs(Path::new(indicators::MACHINE))) {
+    for (path, pack) in own_packs(config).into_iter().chain(indicators::packs(Path::new(indicators::MACHINE)))
+    {
         parts.push_str(&path.display().to_string());
         parts.push_str(&pack.unwrap_or_else(|e| e));
     }

@@ -93,7 +93,9 @@ fn writable(home: &Home) -> Vec<PathBuf> {
 fn readable(world: &World) -> Vec<PathBuf> {
     let places = crate::sweep::moved(world.setup.engine.places());
     let configured = crate::config::user_file().into_iter().chain(world.config.scan.packs.iter().cloned());
-    configured.chain(places).collect()
+    // Git, which is asked now and then, gives up without its configuration.
+    let moved = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    configured.chain(places).chain(moved).collect()
 }
 
 fn print(text: &str) -> ExitCode {

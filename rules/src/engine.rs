@@ -120,7 +120,9 @@ impl Engine {
     fn follow(&self, target: &Target<'_>, cx: &Cx<'_>, met: &mut BTreeSet<String>) -> Report {
         let (mut report, entries) = self.one(target, cx);
         let name = target.place.and_then(|p| p.reader.as_deref());
-        let pulled = name.into_iter().flat_map(|n| entries.iter().flat_map(move |e| include::targets(n, target.path, e)));
+        let pulled = name
+            .into_iter()
+            .flat_map(|n| entries.iter().flat_map(move |e| include::targets(n, target.path, e)));
         report.included = pulled.flat_map(|p| expand(p, cx.facts)).collect();
         report.depends = name.is_some_and(|n| entries.iter().any(|e| include::pulls(n, target.path, e)));
         for path in included(target, &entries, cx.facts, met) {

@@ -43,6 +43,13 @@ pub struct Finding {
     pub at: Location,
 }
 
+/// Severity and note of a finding of earlier, as they are at this time (seconds since 1970): a token whose end was still
+/// to come when it was found alarms nobody once that has come.
+#[must_use]
+pub fn lapsed(severity: Severity, note: Option<&str>, now: i64) -> (Severity, Option<String>) {
+    crate::secrets::checksum::lapsed(severity, note, now)
+}
+
 /// Something that could not be examined, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {

@@ -646,7 +646,9 @@ pattern = 'acme_[0-9a-z]{20}'
         };
         let builtin = ids(&[]);
         let mine = |id: &str| {
-            format!("[[indicator]]\nid = \"{id}\"\ntitle = \"Mine\"\nwhy = \"w\"\ncampaign = \"c\"\npaths = [\"~/x\"]\n")
+            format!(
+                "[[indicator]]\nid = \"{id}\"\ntitle = \"Mine\"\nwhy = \"w\"\ncampaign = \"c\"\npaths = [\"~/x\"]\n"
+            )
         };
         // Another file adds, and its ids win.
         let added = ids(&[("/etc/x/acme.toml".to_owned(), mine("ioc.acme") + &mine(&builtin[0].0))]);

@@ -56,7 +56,8 @@ impl Running {
         }
         for open in fs::read_dir(process.join("fd")).into_iter().flatten().flatten() {
             let Ok(stat) = rustix::fs::stat(open.path()) else { continue };
-            let plain = rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile;
+            let plain =
+                rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile;
             if plain && writes(process, &open.file_name()) {
                 self.writers.insert((stat.st_dev, stat.st_ino), (name.clone(), id));
             }
@@ -179,8 +180,7 @@ mod tests {
         let spot = Spot::find(&Home::other(dir.path()), "~/log").unwrap();
         let stat = spot.stat().unwrap().unwrap();
         let file = fs::File::options().append(true).open(&path).unwrap();
-        let mut child =
-            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::from(file)).spawn().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::from(file)).spawn().unwrap();
         let found = check(&Running::now(), &spot, &stat, None);
         assert_eq!(found, Err(Refused::Busy("cat".to_owned(), child.id())));
         child.stdin.take().unwrap().flush().unwrap();

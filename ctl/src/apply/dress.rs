@@ -56,7 +56,9 @@ fn copy(old: &File, new: &File, name: &str) -> Result<(), Errno> {
     let wanted = value(old, name)?;
     match sys::fsetxattr(new, name, &wanted, XattrFlags::empty()) {
         // A label that the system has given the new file already, and lets nobody set.
-        Err(Errno::PERM | Errno::ACCESS | Errno::NOTSUP) if value(new, name).as_ref() == Ok(&wanted) => Ok(()),
+        Err(Errno::PERM | Errno::ACCESS | Errno::NOTSUP) if value(new, name).as_ref() == Ok(&wanted) => {
+            Ok(())
+        }
         other => other,
     }
 }

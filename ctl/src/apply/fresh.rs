@@ -60,8 +60,14 @@ impl Fresh {
             e => Refused::from_errno("give it its name", e),
         };
         if self.named {
-            sys::renameat_with(&self.name.dir, &self.name.name, &spot.dir, &spot.name, RenameFlags::NOREPLACE)
-                .map_err(fail)?;
+            sys::renameat_with(
+                &self.name.dir,
+                &self.name.name,
+                &spot.dir,
+                &spot.name,
+                RenameFlags::NOREPLACE,
+            )
+            .map_err(fail)?;
         } else {
             self.link(spot).map_err(fail)?;
         }

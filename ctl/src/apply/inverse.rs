@@ -110,7 +110,8 @@ mod tests {
         file
     }
 
-    const BEFORE: &str = "[http]\n\tsslVerify = false\n\tproxy = x\n[user]\n\tname = Dev\n[core]\n\teditor = vi\n";
+    const BEFORE: &str =
+        "[http]\n\tsslVerify = false\n\tproxy = x\n[user]\n\tname = Dev\n[core]\n\teditor = vi\n";
     const AFTER: &str = "[http]\n\tproxy = x\n[user]\n\tname = Dev\n[core]\n\teditor = vi\n";
 
     fn gone() -> Inverse {

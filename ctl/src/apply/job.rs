@@ -2,9 +2,9 @@
 //! settled or taken back.
 
 use super::busy::Running;
+use super::keep::verify;
 use super::receipt::{Mended, Receipt, State, Store};
 use super::refused::Refused;
-use super::keep::verify;
 use super::step::outside::Outside;
 use super::step::{Bench, Pending, Rules, cells, create, keep, mode, quarantine, remove, rewrite};
 use lapwing_agent::home::Home;
@@ -62,13 +62,8 @@ impl Applier<'_> {
     fn chunk(&mut self, groups: Vec<Vec<Plan>>, outcomes: &mut Vec<Outcome>) -> Result<(), Refused> {
         let running = Running::now();
         let id = self.receipt.id.clone();
-        let bench = Bench {
-            home: self.home,
-            receipt: &id,
-            running: &running,
-            rules: self.rules,
-            seen: &self.seen,
-        };
+        let bench =
+            Bench { home: self.home, receipt: &id, running: &running, rules: self.rules, seen: &self.seen };
         let mut jobs = Vec::new();
         for plans in groups {
             let (job, refused) = prepare(&bench, plans);

@@ -72,7 +72,8 @@ impl Lock {
         if matches!(manner, Manner::Zsh | Manner::Flock)
             && let Ok((file, _)) = spot.open()
         {
-            let dir = File::from(spot.dir.try_clone().map_err(|e| Refused::from_io("open its directory", &e))?);
+            let dir =
+                File::from(spot.dir.try_clone().map_err(|e| Refused::from_io("open its directory", &e))?);
             for file in [Some(file), (manner == Manner::Flock).then_some(dir)].into_iter().flatten() {
                 patient("its lock", || flock(&file))?;
                 lock._held.push(file);

@@ -23,5 +23,5 @@ pub(crate) mod splice;
 pub(crate) mod spot;
 pub(crate) mod step;
 pub(crate) mod turn;
-pub(crate) mod unit;
 pub(crate) mod undo;
+pub(crate) mod unit;

@@ -270,7 +270,8 @@ impl Store {
     pub(crate) fn names(&self) -> Vec<String> {
         let open = sys::open(&self.dir, sys::OFlags::DIRECTORY | sys::OFlags::CLOEXEC, sys::Mode::empty());
         let entries = open.and_then(|dir| sys::Dir::read_from(&dir));
-        let name = |e: sys::DirEntry| e.file_name().to_string_lossy().strip_suffix(".json").map(str::to_owned);
+        let name =
+            |e: sys::DirEntry| e.file_name().to_string_lossy().strip_suffix(".json").map(str::to_owned);
         let mut names: Vec<String> = entries.into_iter().flatten().flatten().filter_map(name).collect();
         names.retain(|n| !n.starts_with('.'));
         names.sort();
@@ -300,8 +301,7 @@ mod tests {
     pub(crate) fn sample() -> Receipt {
         let print = Print { length: 3, digest: "00".to_owned() };
         let around = Around { before: (0, String::new()), after: (0, String::new()) };
-        let inverse =
-            Inverse { at: 1, now: Bytes::new(b"b"), was: Bytes::new(&[0xff, 0]), around };
+        let inverse = Inverse { at: 1, now: Bytes::new(b"b"), was: Bytes::new(&[0xff, 0]), around };
         let deed = Deed::Rewrite {
             after: print,
             mode: 0o600,

@@ -129,12 +129,7 @@ fn found(spot: &Spot, change: &Change) -> bool {
 /// Puts a file that was set aside back; `false` when there is none, because it was removed.
 fn put_back(spot: &Spot, temporary: &str) -> bool {
     let Ok(aside) = spot.beside(temporary) else { return false };
-    let back = rustix::fs::renameat_with(
-        &aside.dir,
-        &aside.name,
-        &spot.dir,
-        &spot.name,
-        RenameFlags::NOREPLACE,
-    );
+    let back =
+        rustix::fs::renameat_with(&aside.dir, &aside.name, &spot.dir, &spot.name, RenameFlags::NOREPLACE);
     back.is_ok() || spot.stat().ok().flatten().is_some()
 }

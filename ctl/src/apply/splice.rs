@@ -48,7 +48,10 @@ pub(crate) fn copy(
     }
     for edit in next {
         if edit.start != at || edit.end != at {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "an edit lies past the end of the file"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "an edit lies past the end of the file",
+            ));
         }
         to.write_all(&edit.with)?;
     }

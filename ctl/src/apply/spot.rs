@@ -46,12 +46,8 @@ impl Spot {
     /// The file at a path that holds no link: if there is one now, somebody has put it there.
     pub(crate) fn at(real: &Path, shown: &str) -> Result<Spot, Refused> {
         let (dir, name) = real.parent().zip(real.file_name()).ok_or(Refused::NotPlain)?;
-        let spot = Spot {
-            dir: enter(dir)?,
-            name: name.to_owned(),
-            shown: shown.to_owned(),
-            real: real.to_owned(),
-        };
+        let spot =
+            Spot { dir: enter(dir)?, name: name.to_owned(), shown: shown.to_owned(), real: real.to_owned() };
         Ok(spot)
     }
 

@@ -2,11 +2,11 @@
 
 use super::busy::Running;
 use super::inverse::locate;
+use super::keep;
 use super::receipt::{Change, Deed, Inverse, Receipt, State, Store};
 use super::refused::Refused;
 use super::repair::{WHOLE, is};
 use super::spot::Spot;
-use super::keep;
 use super::step::{Bench, Pending, Rules, mode, quarantine, rewrite};
 use lapwing_agent::home::Home;
 use lapwing_rules::fix::edit::digest;

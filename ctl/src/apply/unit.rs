@@ -21,7 +21,8 @@ pub(crate) enum Stopped {
 /// Sorts after whatever a worm may have called its own.
 const DROP_IN: &str = "zzzz-lapwing-stop.conf";
 /// Nothing is run when it stops, and it is not started again.
-const HARMLESS: &str = "[Service]\nExecStop=\nExecStopPost=\nExecReload=\nRestart=no\nSendSIGKILL=yes\nTimeoutStopSec=5\n";
+const HARMLESS: &str =
+    "[Service]\nExecStop=\nExecStopPost=\nExecReload=\nRestart=no\nSendSIGKILL=yes\nTimeoutStopSec=5\n";
 
 /// Stops and disables a unit, and verifies that it is down.
 pub(crate) fn stop(unit: &str) -> anyhow::Result<Stopped> {

@@ -41,7 +41,8 @@ pub(super) fn run(session: &mut Session, args: &Fix) -> anyhow::Result<Exit> {
         ));
     }
     let config = session.config()?.config;
-    let _turn = if args.dry_run { None } else { Some(Turn::take(home.state()).context("nothing was changed")?) };
+    let _turn =
+        if args.dry_run { None } else { Some(Turn::take(home.state()).context("nothing was changed")?) };
     let store = Store::open(home.state()).context("nothing was changed")?;
     let mended = if args.dry_run { Vec::new() } else { told(session, &home, &store)? };
     let workshop = Workshop::new(&home, &config);
@@ -59,7 +60,11 @@ pub(super) fn run(session: &mut Session, args: &Fix) -> anyhow::Result<Exit> {
     let show = Show { home: &home, workshop: &workshop, width };
     let report = Report::new(args.dry_run);
     let mut work = Work { session, config: &config, args, json, show, applier, report };
-    if asks && !(args.yes && named) { work.walk(records)? } else { work.batch(&records)? }
+    if asks && !(args.yes && named) {
+        work.walk(records)?
+    } else {
+        work.batch(&records)?
+    }
     work.end()
 }
 

@@ -27,7 +27,9 @@ pub(super) fn run(session: &mut Session, id: Option<&str>) -> anyhow::Result<Exi
     let home = session.home()?;
     let Some(store) = Store::existing(home.state()) else { return none(session, json) };
     // While another run is at work its receipt is left alone: it is not interrupted.
-    if home.is_own() && let Ok(_turn) = Turn::take(home.state()) {
+    if home.is_own()
+        && let Ok(_turn) = Turn::take(home.state())
+    {
         let mended = fix::told(session, &home, &store)?;
         if !mended.is_empty() {
             let config = session.config()?.config;
@@ -107,7 +109,11 @@ fn deed(deed: &Deed) -> String {
                 (0, n) => format!("{} taken out", count(n, "secret", "secrets")),
                 (n, 0) => format!("{} changed", count(n, "place", "places")),
                 (p, s) => {
-                    format!("{} changed, {} taken out", count(p, "place", "places"), count(s, "secret", "secrets"))
+                    format!(
+                        "{} changed, {} taken out",
+                        count(p, "place", "places"),
+                        count(s, "secret", "secrets")
+                    )
                 }
             }
         }
@@ -115,8 +121,10 @@ fn deed(deed: &Deed) -> String {
         Deed::Mode { was, mode } => format!("mode {was:04o} became {mode:04o}"),
         Deed::Remove { .. } => "removed".to_owned(),
         Deed::Cells { cells } => format!("{} masked", count(*cells, "value", "values")),
-        Deed::Keep { stored } => format!("kept: {} has it", clean(keep::place(&stored.store).trim_end_matches(','))),
-        Deed::Quarantine { kept: Some(kept) } => format!("moved into the quarantine as {}", clean(&kept.entry)),
+        Deed::Keep { stored } => format!("kept in {}", clean(&keep::place(&stored.store))),
+        Deed::Quarantine { kept: Some(kept) } => {
+            format!("moved into the quarantine as {}", clean(&kept.entry))
+        }
         Deed::Quarantine { kept: None } => "was gone already".to_owned(),
         Deed::Stop { unit } => format!("{} was stopped and disabled", clean(unit)),
         Deed::Gone { programs } => format!("nothing of it ran any more ({})", clean(&programs.join(", "))),

@@ -117,7 +117,10 @@ fn say(session: &mut Session, text: &str) -> anyhow::Result<Exit> {
 }
 
 fn unknown(name: &str) -> anyhow::Error {
-    usage(format!("the keyring has no secret `{}`; `lapwing secret list` shows those that it has", clean(name)))
+    usage(format!(
+        "the keyring has no secret `{}`; `lapwing secret list` shows those that it has",
+        clean(name)
+    ))
 }
 
 /// A name that stands in a command without quotes.

@@ -3,8 +3,8 @@
 use super::{Session, list};
 use crate::cli::Format;
 use crate::exit::Exit;
-use crate::render::{detail, rotation};
 use crate::render::text::Source;
+use crate::render::{detail, rotation};
 use lapwing_agent::examine;
 use std::io::Write;
 

@@ -7,11 +7,17 @@ use crate::render::status::{self, Answer};
 pub(super) fn run(session: &mut Session) -> anyhow::Result<Exit> {
     let json = session.json()?;
     let agent = session.agent()?;
-    let coverage = agent.as_ref().map(|agent| agent.coverage());
-    let answer = match (agent, coverage) {
-        (Some(agent), Some(Ok(coverage))) => Answer::running(agent.status().clone(), coverage),
-        (Some(agent), _) => Answer::running(agent.status().clone(), Vec::new()),
-        (None, _) => {
+    let answer = match agent {
+        Some(agent) => {
+            let mut status = agent.status().clone();
+            // Unknown is not the same as nothing.
+            let coverage = agent.coverage().unwrap_or_else(|trouble| {
+                status.problems.push(format!("it does not say what it could not examine: {trouble}"));
+                Vec::new()
+            });
+            Answer::running(status, coverage)
+        }
+        None => {
             let config = session.config()?.config;
             let engine = session.engine(&config);
             let known = lapwing_agent::examine::known(&session.home()?, &engine)?;

@@ -15,11 +15,13 @@ pub(super) fn run(session: &mut Session) -> anyhow::Result<Exit> {
         _ => return Err(usage("this command prints text or, with --format jsonl, one JSON object a line")),
     };
     let agent = session.need()?;
+    let status = agent.status().clone();
+    let mut live = agent.live()?;
+    // Not before it is true: who has read this misses nothing.
     if !lines && !session.global.quiet {
-        live::begin(&mut session.out, agent.status())?;
+        live::begin(&mut session.out, &status)?;
     }
     // Ctrl-C ends the program, as it does where nobody listens for it: nothing is left half done.
-    let mut live = agent.live()?;
     loop {
         session.out.flush()?;
         match live.wait() {

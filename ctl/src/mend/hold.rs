@@ -22,7 +22,9 @@ pub(crate) fn hold(
         let worm = refuse(&plan, &open).map(|refusal| ("worm", refusal));
         let held = match worm {
             Some(held) => Some(held),
-            None => cool_off(examine::returns(home, &finding.id.short())?).map(|refusal| ("put-back", refusal)),
+            None => {
+                cool_off(examine::returns(home, &finding.id.short())?).map(|refusal| ("put-back", refusal))
+            }
         };
         match held.filter(|_| !plan.steps.is_empty()) {
             Some((word, refusal)) => {

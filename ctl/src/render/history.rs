@@ -1,7 +1,7 @@
 //! What happened to findings: one line each.
 
 use super::text::style;
-use super::words::{clean, hang, wrap};
+use super::words::{clean, hang};
 use crate::dates;
 use lapwing_agent::history::Happened;
 use std::io::{self, Write};
@@ -20,11 +20,11 @@ pub(crate) fn list(
     }
     for event in events {
         let style = style(event.severity);
-        let lead = format!("{}  {:<9}  ", dates::moment(event.at), clean(&event.what));
-        let word = event.severity.word();
+        let (at, what) = (dates::moment(event.at), clean(&event.what));
+        let (severity, id, title) = (event.severity.word(), clean(&event.id), clean(&event.title));
         let place = if event.path.is_empty() { String::new() } else { format!("  {}", clean(&event.path)) };
-        let text = format!("{style}{word}{style:#}  {}  {}{place}", clean(&event.id), clean(&event.title));
-        wrap(out, &lead, &text, width.max(100))?;
+        // One line each, as `watch` prints them: there to be searched.
+        writeln!(out, "{at}  {what:<9}  {style}{severity:<8}{style:#}  {id}  {title}{place}")?;
     }
     if events.len() as u64 >= u64::from(limit) {
         writeln!(out, "\nThere may be more: {lapwing} history --limit {}", u64::from(limit) * 10)?;
@@ -62,7 +62,7 @@ mod tests {
         let at = dates::moment(1_795_348_800);
         let first = format!("{at}  resolved   critical  F-7K3Q2MAB  GitHub personal access token (classic)");
         assert!(told.starts_with(&first), "{told}");
-        assert!(told.contains("~/.bash_history") && told.contains("~/a\\u{1b}[2J"), "{told}");
+        assert!(told.contains("~/.bash_history\n") && told.ends_with("  ~/a\\u{1b}[2J\n"), "{told}");
         assert!(!told.contains("There may be more"), "{told}");
     }
 

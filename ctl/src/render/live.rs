@@ -69,7 +69,7 @@ fn finding(out: &mut dyn Write, clock: &str, what: &str, record: &Record) -> io:
     let (severity, id, title) = (record.severity.word(), clean(&record.id), clean(&record.title));
     let place = record.sightings.first().filter(|s| !s.path.is_empty());
     let place = place.map(|s| format!("  {}", words::place(s, false))).unwrap_or_default();
-    writeln!(out, "{clock}  {what:<8}  {style}{severity}{style:#}  {id}  {title}{place}")
+    writeln!(out, "{clock}  {what:<8}  {style}{severity:<8}{style:#}  {id}  {title}{place}")
 }
 
 #[cfg(test)]

@@ -43,16 +43,20 @@ fn items(record: &Record) -> Vec<String> {
         Some(page) => format!("Revoke it, or replace it, at {}", clean(page)),
         None => "Revoke it, or replace it, where it was made".to_owned(),
     });
-    let mut users: Vec<String> = record.sightings.iter().map(|s| clean(&s.path)).filter(|p| !p.starts_with('(')).collect();
+    let mut users: Vec<String> =
+        record.sightings.iter().map(|s| clean(&s.path)).filter(|p| !p.starts_with('(')).collect();
     users.dedup();
     if let Some(first) = users.first() {
         let more = match users.len() {
             1 => String::new(),
             n => format!(" and {} more", n - 1),
         };
-        items.push(format!("Give the new one to what uses it, from the keyring; the old one was in {first}{more}"));
+        items.push(format!(
+            "Give the new one to what uses it, from the keyring; the old one was in {first}{more}"
+        ));
     }
-    items.push("Look through the account's log for use that was not yours since it was first seen".to_owned());
+    items
+        .push("Look through the account's log for use that was not yours since it was first seen".to_owned());
     items
 }
 
@@ -79,7 +83,13 @@ fn alive(record: &Record) -> String {
 /// What its own structure says it opens.
 fn reach(record: &Record) -> Option<String> {
     let note = record.note.as_deref()?;
-    let ours = ["checksum", "parts do not read", "still in use here", "in the history of a repository", "something puts"];
+    let ours = [
+        "checksum",
+        "parts do not read",
+        "still in use here",
+        "in the history of a repository",
+        "something puts",
+    ];
     let told: Vec<&str> = note.split("; ").filter(|part| !ours.iter().any(|o| part.contains(o))).collect();
     (!told.is_empty()).then(|| format!("What it says of its reach: {}", clean(&told.join("; "))))
 }
@@ -120,7 +130,10 @@ When that is done: lapwing rotated F-7K3Q2MAB
             told(&record, None)
         };
         assert!(with(Severity::Info, "its checksum holds; expired 2026-01-02").contains("it has expired"));
-        assert!(with(Severity::Low, "its checksum does not hold: mistyped, truncated or made up").contains("cannot be a working one"));
+        assert!(
+            with(Severity::Low, "its checksum does not hold: mistyped, truncated or made up")
+                .contains("cannot be a working one")
+        );
     }
 
     #[test]

@@ -179,6 +179,27 @@ fn denied() -> fdo::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Status;
+    use crate::home::Home;
+
+    #[test]
+    fn no_more_peers_are_remembered_than_there_is_room_for() {
+        let (calls, _inbox) = tokio::sync::mpsc::channel(1);
+        let status = Status::starting(&Home::other(std::path::Path::new("/nowhere")), 0);
+        let (_status, watched) = tokio::sync::watch::channel(status);
+        let guarded = Guarded::new(Agent::new(calls, watched));
+        let peer = |n: usize| {
+            let call = Message::method_call("/a", "B").unwrap().sender(format!(":1.{n}")).unwrap();
+            guarded.peer(&call.build(&()).unwrap().header())
+        };
+        let first = peer(0);
+        for n in 0..4 * PEERS {
+            peer(n);
+        }
+        assert!(guarded.peers.lock().unwrap().len() <= PEERS);
+        // Who is being answered is not forgotten.
+        assert!(Arc::ptr_eq(&first, &peer(0)));
+    }
 
     #[test]
     fn turns_are_given_back() {

@@ -61,11 +61,12 @@ pub(crate) enum Call {
 }
 
 /// Where to offer the object.
-pub(crate) enum At<'a> {
+pub(crate) enum At {
     /// The session's bus.
     Session,
     /// The bus at an address.
-    Address(&'a str),
+    #[cfg(test)]
+    Address(String),
 }
 
 /// Why the object is not on the bus.
@@ -90,7 +91,7 @@ pub(crate) struct Bus {
 
 /// Offers the object, and takes the name.
 pub(crate) async fn serve(
-    at: At<'_>,
+    at: At,
     calls: mpsc::Sender<Call>,
     status: watch::Receiver<Status>,
 ) -> Result<Bus, BusTrouble> {
@@ -153,13 +154,14 @@ async fn send(signal: impl Future<Output = zbus::Result<()>>) {
 }
 
 async fn connect(
-    at: At<'_>,
+    at: At,
     calls: mpsc::Sender<Call>,
     status: watch::Receiver<Status>,
 ) -> zbus::Result<Connection> {
     let builder = match at {
         At::Session => Builder::session()?,
-        At::Address(address) => Builder::address(address)?,
+        #[cfg(test)]
+        At::Address(address) => Builder::address(address.as_str())?,
     };
     builder.serve_at(PATH, Guarded::new(Agent::new(calls, status)))?.build().await
 }

@@ -21,6 +21,7 @@ use zbus::{Connection, Message};
 const BUS: Duration = Duration::from_millis(1000);
 /// For the agent to answer.
 const ANSWER: Duration = Duration::from_secs(3);
+const DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
 /// More findings than anybody has: an agent that never comes to an end is left.
 const FINDINGS: usize = 1_000_000;
 
@@ -30,7 +31,7 @@ pub enum Absent {
     /// No bus, or no agent on it.
     #[error("the agent does not run")]
     NotRunning,
-    /// The agent that runs is about another home, or keeps its state elsewhere.
+    /// The agent that runs is somebody else's, is about another home, or keeps its state elsewhere.
     #[error("the agent that runs is about another home")]
     OtherHome,
     /// There is something, but it does not answer as it should.
@@ -64,6 +65,10 @@ impl From<Garbled> for Trouble {
 impl From<zbus::Error> for Trouble {
     fn from(e: zbus::Error) -> Trouble {
         match &e {
+            // What the guard says to who asks for a property.
+            zbus::Error::MethodError(name, ..) if name.as_str() == DENIED => {
+                Trouble::Refused(Refusal::Denied)
+            }
             zbus::Error::MethodError(name, _, reply) => match Refusal::of(name, reply) {
                 Some(refusal) => Trouble::Refused(refusal),
                 None => Trouble::Bus(e.to_string()),
@@ -100,7 +105,11 @@ impl Agent {
     /// # Errors
     /// Says why there is none.
     pub fn at(address: &str, home: &Home) -> Result<Agent, Absent> {
-        let trouble = |e: Trouble| Absent::Trouble(e);
+        let trouble = |e: Trouble| match e {
+            // Root, mostly, with the environment of somebody else.
+            Trouble::Refused(Refusal::Denied) => Absent::OtherHome,
+            e => Absent::Trouble(e),
+        };
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()

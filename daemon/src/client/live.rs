@@ -28,7 +28,6 @@ pub enum Happening {
 /// What happens, one after the other.
 pub struct Live {
     runtime: Runtime,
-    connection: Connection,
     signals: MessageStream,
     owners: MessageStream,
     owner: Option<UniqueName<'static>>,
@@ -41,10 +40,11 @@ impl Live {
         owner: UniqueName<'static>,
     ) -> Result<Live, Trouble> {
         let (signals, owners) = runtime.block_on(listen(&connection))?;
-        let mut live = Live { runtime, connection, signals, owners, owner: Some(owner) };
         // It may have ended before we listened.
-        live.owner = live.runtime.block_on(self::owner(&live.connection))?;
-        Ok(live)
+        if runtime.block_on(self::owner(&connection))?.as_ref() != Some(&owner) {
+            return Err(Trouble::Bus("it has just ended".to_owned()));
+        }
+        Ok(Live { runtime, signals, owners, owner: Some(owner) })
     }
 
     /// Waits for the next thing to happen.

@@ -4,7 +4,6 @@ use super::wire::{self, Dict, Garbled};
 use crate::home::Home;
 use lapwing_rules::rule::Severity;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// What the agent is doing.
@@ -116,7 +115,7 @@ impl Status {
         let mut fields = wire::fields(properties)?;
         fields.retain(|name, value| match name.as_str() {
             "LastSweep" => value.as_object().is_some_and(|sweep| !sweep.is_empty()),
-            "PausedUntil" => *value != Json::from(0),
+            "PausedUntil" => value.as_i64() != Some(0),
             _ => true,
         });
         wire::whole(fields)
@@ -127,7 +126,8 @@ impl Status {
 /// the same one mean the same ledger.
 #[must_use]
 pub fn about(home: &Home) -> String {
-    let state = std::fs::canonicalize(home.state()).unwrap_or_else(|_| home.state().to_owned());
+    // As written: it may not be there yet, and must not be called otherwise when it is.
+    let state = home.state().strip_prefix(home.root()).unwrap_or(home.state());
     let parts = [home.canonical().as_os_str(), state.as_os_str()].map(|p| p.as_encoded_bytes());
     crate::text::hex(&crate::text::digest(&parts.join(&0))[..16])
 }

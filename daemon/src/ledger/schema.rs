@@ -54,6 +54,8 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // A few hundred KiB do: the index is read one directory at a time.
     db.pragma_update(None, "cache_size", -512)?;
     db.pragma_update(None, "trusted_schema", false)?;
+    // The agent may write nowhere but here.
+    db.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(db)
 }
 

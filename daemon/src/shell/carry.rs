@@ -314,6 +314,8 @@ fn complain(source: Source, why: &str) {
         Source::Watches => log::limited(why, "the rest is examined by sweeps"),
         Source::Memory | Source::Processor => log::limited(why, "the limits are in the configuration"),
         Source::Config => log::refused(why),
+        // Told when it was met.
+        Source::Desktop => {}
         _ => log::trouble(source.word(), why),
     }
 }

@@ -5,7 +5,7 @@ use super::part::Parts;
 use super::{Done, Scope};
 use crate::machine::files::Buffer;
 use crate::record::Reason;
-use crate::unpack::{self, Budget, Take, Told, WITHIN};
+use crate::unpack::{self, Budget, Take, WITHIN};
 use std::io::Read;
 
 /// Members that hold nothing to read, told by their names: so they need not even be unpacked. Compiled Java is the
@@ -28,26 +28,23 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
         let name = shown.rsplit('/').next().unwrap_or(shown);
         let size = u64::try_from(file.stat.st_size).unwrap_or_default();
         let stop = &scope.watch.stop;
-        let unpacked =
-            guarded(|| unpack::file(&opened, (name, size), &Budget::default(), stop, &mut members));
-        unpacked.unwrap_or_else(|| Told { damaged: Some("is damaged".to_owned()), ..Told::default() })
+        guarded(|| unpack::file(&opened, (name, size), &Budget::default(), stop, &mut members))
     };
     let stopped = scope.stopped();
     let outcome = parts.finish(done);
-    let partly = told.partly.is_some();
-    if let Some(why) = told.partly {
-        done.note(Reason::PartlyUnpacked, shown, Some(format!("{shown}: {why}")));
-    }
-    let damaged = told.damaged.is_some() && !stopped;
-    if let Some(why) = told.damaged.filter(|_| damaged) {
-        done.note(Reason::Unparsable, shown, Some(why));
+    let Some(told) = told else {
+        return done.gap(Reason::Unparsable, shown, Some("unpacking it broke; please report it".to_owned()));
+    };
+    // What is damaged can never be read, and nobody can do anything about it: it is told, and the run is complete.
+    let damaged = told.damaged.filter(|_| !stopped);
+    let partly = told.partly.map(|why| format!("{shown}: {why}")).or(damaged);
+    if let Some(why) = &partly {
+        done.note(Reason::PartlyUnpacked, shown, Some(why.clone()));
     }
     match outcome {
         _ if stopped => Outcome::Incomplete,
-        Outcome::Examined if partly && damaged => Outcome::Both,
-        Outcome::Damaged if partly => Outcome::Both,
-        Outcome::Examined if damaged => Outcome::Damaged,
-        Outcome::Examined if partly => Outcome::Partly,
+        Outcome::Examined if partly.is_some() => Outcome::Partly,
+        Outcome::Damaged if partly.is_some() => Outcome::Both,
         other => other,
     }
 }

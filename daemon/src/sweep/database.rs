@@ -1,16 +1,18 @@
 //! A SQLite database: its cells, and what deleted rows have left in it.
 
-use super::file::{File, Outcome};
+use super::file::{File, Outcome, guarded, opaque};
 use super::part::{Is, Parts};
 use super::{Done, Scope};
 use crate::machine::cells::{self, Cell, Content, Number};
 use crate::machine::files::Buffer;
 use crate::machine::slack::Slack;
 use crate::record::Reason;
+use crate::unpack::{self, Budget, Kind, ReadAt, Take};
 use lapwing_rules::finding::Location;
 use lapwing_rules::place::Place;
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use zeroize::Zeroizing;
 
 /// Cells up to this length are searched together.
@@ -23,6 +25,10 @@ const APART: &[u8] = b"\0\n\n";
 const LEAD: [u8; 512] = [b'\n'; 512];
 /// Longest value that is shown to the rules as the value of its column's name.
 const VALUE: usize = 4096;
+/// What one compressed value may become …
+const UNPACKED: u64 = 8 << 20;
+/// … and all of a database together: this much, or so many times its size.
+const ALL_UNPACKED: (u64, u64) = (64 << 20, 8);
 /// Longest name of a table or column that is shown.
 const NAME: usize = 48;
 /// Programs whose databases are full of the tokens of web sites, which come and go.
@@ -57,19 +63,60 @@ struct Together<'p> {
     place: Option<&'p Place>,
     /// Whether the names of columns and keys are evidence.
     telling: bool,
+    /// Bytes that compressed values may still become.
+    left: u64,
+    /// What they did not become.
+    partly: Option<String>,
+    stop: &'p AtomicBool,
+}
+
+/// A compressed value.
+struct Packed<'b>(&'b [u8]);
+
+impl ReadAt for Packed<'_> {
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(into, offset)
+    }
+}
+
+/// Has what a value holds searched.
+struct Within<'m, 's, 'a, 'b> {
+    inside: &'m str,
+    parts: &'m mut Parts<'s, 'a>,
+    buffer: &'m mut Buffer<'b>,
+    done: &'m mut Done,
+    read: u64,
+}
+
+impl Take for Within<'_, '_, '_, '_> {
+    fn wants(&mut self, _: &str) -> bool {
+        true
+    }
+
+    fn member(&mut self, _: &str, head: &[u8], from: &mut dyn Read) -> bool {
+        if !opaque(head) {
+            match self.parts.read(self.inside, from, self.buffer, self.done) {
+                Ok(read) => self.read += read,
+                Err(e) => self.parts.incomplete(Reason::Unparsable, format!("{}: {e}", self.inside)),
+            }
+        }
+        !self.parts.full()
+    }
 }
 
 /// Examines a database cell by cell; one that SQLite cannot read, byte by byte.
 pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, done: &mut Done) -> Outcome {
     let mut parts = Parts::of(scope, file);
     let telling = !BROWSERS.iter().any(|b| file.shown.contains(b));
-    let mut together = Together::new(file.place, telling);
+    let mut together = Together::new(file.place, telling, &scope.watch.stop);
+    let size = u64::try_from(file.stat.st_size).unwrap_or_default();
+    together.left = ALL_UNPACKED.0.max(size.saturating_mul(ALL_UNPACKED.1));
     let read = cells::each(file.path, &mut |cell| {
         together.take(cell, &mut parts, buffer, done);
         if parts.full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     together.search(&mut parts, done);
-    let (size, is) = (u64::try_from(file.stat.st_size).unwrap_or_default(), together.is());
+    let is = together.is();
     let rest = match read {
         Ok(()) => Slack::unused(file.fd, size)
             .map(|mut slack| parts.rest("free space", is, &mut slack, buffer, done)),
@@ -90,7 +137,13 @@ pub(super) fn examine(scope: &Scope<'_>, file: &File<'_>, buffer: &mut Buffer, d
     if scope.stopped() {
         parts.incomplete(Reason::Interrupted, "the run was stopped".to_owned());
     }
-    parts.finish(done)
+    let outcome = parts.finish(done);
+    let Some(why) = together.partly else { return outcome };
+    done.note(Reason::PartlyUnpacked, file.shown, Some(why));
+    match outcome {
+        Outcome::Examined => Outcome::Partly,
+        other => other,
+    }
 }
 
 /// Examines a write-ahead log page by page: rows that have not reached their database, and rows that have left it.
@@ -110,9 +163,10 @@ pub(super) fn log(
 }
 
 impl<'p> Together<'p> {
-    fn new(place: Option<&'p Place>, telling: bool) -> Together<'p> {
+    fn new(place: Option<&'p Place>, telling: bool, stop: &'p AtomicBool) -> Together<'p> {
         let bytes = Zeroizing::new(Vec::with_capacity(BATCH + SMALL + VALUE));
-        let mut new = Together { bytes, line: 1, starts: Vec::new(), names: Vec::new(), place, telling };
+        let (starts, names) = (Vec::new(), Vec::new());
+        let mut new = Together { bytes, line: 1, starts, names, place, telling, left: 0, partly: None, stop };
         new.clear();
         new
     }
@@ -133,7 +187,10 @@ impl<'p> Together<'p> {
         let inside = || label(&shorten(cell.table), &shorten(cell.column), cell.row);
         let (bytes, text) = match cell.content {
             Content::Text(bytes) => (bytes, true),
-            Content::Blob(bytes) if super::file::opaque(bytes) => return,
+            Content::Blob(bytes) if matches!(Kind::of(bytes), Some(Kind::Gz | Kind::Zst)) => {
+                return self.unpack(bytes, &inside(), parts, buffer, done);
+            }
+            Content::Blob(bytes) if opaque(bytes) => return,
             Content::Blob(bytes) => (bytes, false),
             Content::Long(from) => {
                 if let Err(e) = parts.read(&inside(), from, buffer, done) {
@@ -156,6 +213,35 @@ impl<'p> Together<'p> {
         if self.bytes.len() > BATCH {
             self.search(parts, done);
         }
+    }
+
+    /// Searches what a compressed value holds: editors and agents keep whole conversations so.
+    fn unpack(
+        &mut self,
+        bytes: &[u8],
+        inside: &str,
+        parts: &mut Parts<'_, '_>,
+        buffer: &mut Buffer,
+        done: &mut Done,
+    ) {
+        let budget = Budget {
+            floor: UNPACKED.min(self.left),
+            ratio: 0,
+            ample: 0,
+            fair: 0,
+            // Frames of a stream count too.
+            members: 64,
+            depth: 2,
+            ..Budget::default()
+        };
+        let mut within = Within { inside, parts, buffer, done, read: 0 };
+        let packed = (inside, bytes.len() as u64);
+        let told = guarded(|| unpack::file(&Packed(bytes), packed, &budget, self.stop, &mut within));
+        let read = within.read;
+        self.left = self.left.saturating_sub(read);
+        // What is damaged was not written by a program that could read it back: nothing is missed.
+        let partly = told.and_then(|told| told.partly).map(|why| format!("{inside}: {why}"));
+        self.partly = self.partly.take().or(partly);
     }
 
     fn add(&mut self, cell: &Cell<'_>, bytes: &[u8], text: bool) {
@@ -266,6 +352,7 @@ mod tests {
     use crate::machine::facts::Machine;
     use crate::machine::files;
     use crate::progress::Watch;
+    use crate::unpack::made::{gz, zst};
     use lapwing_rules::engine::Engine;
     use lapwing_rules::fingerprint::Fingerprinter;
     use lapwing_rules::place::Paths;
@@ -359,6 +446,30 @@ mod tests {
             ("without row no. 2, v", 2, 7),
         ];
         assert_eq!(all, expected.map(|(inside, line, column)| (inside.to_owned(), line, column)));
+    }
+
+    #[test]
+    fn compressed_values_are_unpacked_within_limits() {
+        let dir = TempDir::new().unwrap();
+        let (path, db) = made(&dir, "create table t (v)");
+        let text = |seed: &str| format!("first line\n  and {}\nlast", token(seed)).into_bytes();
+        for packed in
+            [gz(&text("1")), zst(&text("2")), gz(b"\x89PNG\r\n\x1a\n nothing"), gz(&text("4"))[..20].to_vec()]
+        {
+            db.execute("insert into t values (?1)", [packed]).unwrap();
+        }
+        let (all, done) = found(&path, None);
+        let all: Vec<_> = all.iter().map(|f| (f.1.as_str(), f.2, f.3)).collect();
+        assert_eq!(all, [("t row 1, v", 2, 7), ("t row 2, v", 2, 7)]);
+        assert!(done.missed.is_empty());
+        // Each of these becomes a thousand times larger: they are not read to their end, nor are all begun.
+        let bomb = gz(&vec![b' '; 20 << 20]);
+        for _ in 0..12 {
+            db.execute("insert into t values (?1)", [&bomb]).unwrap();
+        }
+        let (all, done) = found(&path, None);
+        assert_eq!(all.len(), 2);
+        assert_eq!(done.missed[&Reason::PartlyUnpacked].count, 1);
     }
 
     #[test]

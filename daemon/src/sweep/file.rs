@@ -32,9 +32,9 @@ pub(super) enum Outcome {
     Depends,
     /// Media, or packed in a way that is not unpacked: nothing to read.
     Opaque,
-    /// An archive of which a limit, an unknown method or encryption kept something back; noted.
+    /// An archive of which damage, a limit, an unknown method or encryption kept something back; noted.
     Partly,
-    /// A damaged archive, or a file that was too much for a rule; noted. It will say the same until it changes.
+    /// A file that was too much for a rule; noted. It will say the same until it changes.
     Damaged,
     /// An archive that is [`Outcome::Partly`] and [`Outcome::Damaged`]; both noted.
     Both,

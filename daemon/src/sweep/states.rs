@@ -12,9 +12,9 @@ pub(crate) enum Was {
     Opaque,
     /// An archive, not unpacked to its end.
     Partly,
-    /// Damaged, or too much for a rule.
+    /// Too much for a rule.
     Damaged,
-    /// An archive, damaged, and not unpacked to its end.
+    /// An archive, too much for a rule, and not unpacked to its end.
     Both,
 }
 

@@ -106,10 +106,18 @@ impl Watcher {
                 let all: Vec<_> = std::mem::take(&mut self.watched).into_iter().collect();
                 let troubles = self.apply(&all, &[]);
                 drop(old);
-                troubles
+                // What the old one held is free now, or any moment.
+                let full = troubles.iter().any(|t| matches!(t, Trouble::LimitReached { .. }));
+                if full { self.apply(&all, &[]) } else { troubles }
             }
             Err(trouble) => vec![trouble],
         }
+    }
+
+    /// Whether a directory is watched.
+    #[cfg(test)]
+    pub(crate) fn watches(&self, dir: &Path) -> bool {
+        self.watched.contains(dir)
     }
 
     /// Whether a directory is watched, or any below it.

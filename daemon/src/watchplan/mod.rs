@@ -8,8 +8,9 @@ mod places;
 mod tests;
 
 use lapwing_rules::place::{Paths, Place};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ pub(crate) struct Limits {
     pub(crate) queue: usize,
 }
 
-/// Most directories watched unless the configuration says otherwise.
+/// Most directories watched unless the configuration says otherwise: what tests plan with.
+#[cfg(test)]
 pub(crate) const CAP: usize = 20_000;
 
 /// How many directories may be watched.
@@ -137,7 +139,7 @@ pub(crate) struct Plan {
     ways: Paths<bool>,
     /// Real directories and files that places are links to, with the place.
     links: HashMap<PathBuf, PathBuf>,
-    watched: HashSet<PathBuf>,
+    watched: BTreeSet<PathBuf>,
 }
 
 /// Most directories listed for one reason.
@@ -180,23 +182,24 @@ pub(crate) fn plan(terms: &Arc<Terms>, wishes: &Wishes<'_>, ground: &dyn Ground)
         left: BTreeMap::new(),
         ways: places::ways(wishes.places),
         links: std::mem::take(&mut found.links),
-        watched: HashSet::new(),
+        watched: BTreeSet::new(),
     };
     found.remote.drain(..).for_each(|dir| plan.leave(Why::Mount, &dir));
     // What is nearer to the home is worth more: `~/.ssh` before the fifth directory of some browser.
     found.dirs.sort_by_key(|dir| dir.components().count());
     found.dirs.into_iter().for_each(|dir| plan.add(dir, 0));
     for git in wishes.repositories {
-        repository(git)
-            .into_iter()
-            .filter(|dir| ground.kind(dir) == Kind::Dir)
-            .for_each(|dir| plan.add(dir, 0));
+        // From above it is seen to be moved.
+        let above = git.ancestors().skip(1).take_while(|dir| dir.starts_with(&terms.home));
+        let dirs = repository(git).into_iter().chain(above.map(Path::to_owned));
+        dirs.filter(|dir| ground.kind(dir) == Kind::Dir).for_each(|dir| plan.add(dir, 0));
     }
     let depth = |dir: &Path| dir.components().count() as u64;
     let mut met: Vec<&Met> = wishes.met.iter().collect();
     met.sort_by_cached_key(|m| {
         (std::cmp::Reverse(m.changed.saturating_sub(LEVEL * depth(&m.dir))), m.dir.clone())
     });
+    met.dedup_by(|a, b| a.dir == b.dir);
     let kept = terms.budget.kept;
     met.into_iter().for_each(|m| match terms.skipped(&m.dir) {
         true => plan.leave(Why::Vendored, &m.dir),
@@ -232,9 +235,19 @@ impl Plan {
         if room { Verdict::Watch } else { Verdict::Sweep(Why::Budget) }
     }
 
-    /// Whether a directory is watched.
+    /// Whether a directory is watched, or any below it.
     pub(crate) fn watches(&self, dir: &Path) -> bool {
-        self.watched.contains(dir)
+        self.below(dir).next().is_some()
+    }
+
+    /// What is watched now, also what has joined since: to be planned for again.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = &Path> {
+        self.watched.iter().map(PathBuf::as_path)
+    }
+
+    fn below<'a>(&'a self, dir: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        let from = (Bound::Included(dir), Bound::Unbounded);
+        self.watched.range::<Path, _>(from).take_while(move |watched| watched.starts_with(dir))
     }
 
     /// Counts a directory that is watched now.
@@ -244,9 +257,8 @@ impl Plan {
 
     /// Counts directories that went away, with all below them.
     pub(crate) fn gone(&mut self, dir: &Path) {
-        // Most of what goes are files.
-        if self.watched.contains(dir) {
-            self.watched.retain(|watched| !watched.starts_with(dir));
+        for dir in self.below(dir).cloned().collect::<Vec<_>>() {
+            self.watched.remove(&dir);
         }
     }
 
@@ -296,7 +308,6 @@ impl Plan {
 /// What to watch and what to leave to get from what is watched to a new plan, in the plan's order.
 pub(crate) fn changes(old: &Plan, new: &Plan) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let add = new.watch.iter().filter(|dir| !old.watched.contains(*dir)).cloned().collect();
-    let mut remove: Vec<_> = old.watched.iter().filter(|dir| !new.watched.contains(*dir)).cloned().collect();
-    remove.sort();
+    let remove = old.watched.iter().filter(|dir| !new.watched.contains(*dir)).cloned().collect();
     (add, remove)
 }

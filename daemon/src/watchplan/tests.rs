@@ -171,7 +171,13 @@ fn what_variables_have_moved_is_watched() {
 fn repositories_come_before_the_rest_and_the_rest_by_how_lately_it_changed() {
     let machine =
         ["src/x/.git/hooks/", "src/x/.claude/", "src/x/lib/", "bare.git/hooks/", "old/", "new/", "deep/er/"];
-    let met = [("old", 1_000_000), ("src/x/lib", 9_000_000), ("new", 9_000_000), ("src/x", 9_000_000)];
+    let met = [
+        ("old", 1_000_000),
+        ("new", 9_000_000),
+        ("src/x/lib", 9_000_000),
+        ("new", 9_000_000),
+        ("src/x", 9_000_000),
+    ];
     let asked = Asked { repositories: &["src/x/.git", "bare.git"], met: &met, ..NOTHING };
     let dirs = watched(&planned(&machine, &asked));
     let order = [
@@ -179,6 +185,7 @@ fn repositories_come_before_the_rest_and_the_rest_by_how_lately_it_changed() {
         "src/x/.git/hooks",
         "src/x",
         "src/x/.claude",
+        "src",
         "bare.git",
         "bare.git/hooks",
         "new",
@@ -186,7 +193,6 @@ fn repositories_come_before_the_rest_and_the_rest_by_how_lately_it_changed() {
         "old",
     ];
     assert_eq!(dirs[dirs.len() - order.len()..], order);
-    assert!(!dirs.contains(&"src".to_owned()));
 }
 
 #[test]
@@ -231,10 +237,14 @@ fn new_directories_are_admitted_while_there_is_room() {
     }
     assert_eq!(roomy.admit(&at(".local/state/lapwing/homes")), Verdict::Sweep(Why::Own));
     full.joined(at(".aws"));
-    full.joined(at(".aws/sso"));
+    full.joined(at(".config/gh"));
     assert_eq!(full.admit(&at(".gnupg")), Verdict::Sweep(Why::Budget));
     full.gone(&at(".aws"));
     assert_eq!(full.admit(&at(".aws")), Verdict::Watch);
+    // What a directory is in that was moved need not be watched itself.
+    assert!(full.watches(&at(".config/gh")) && full.watches(&at(".config")) && !full.watches(&at(".con")));
+    full.gone(&at(".config"));
+    assert!(!full.watches(&at(".config/gh")) && full.watches(&at("d0")));
 }
 
 #[test]

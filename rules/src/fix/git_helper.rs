@@ -60,7 +60,8 @@ fn missing() -> String {
 fn config(facts: &dyn Facts) -> String {
     let exists = |path: &str| facts.stat(path).known().is_some();
     let xdg = facts.env("XDG_CONFIG_HOME").filter(|dir| dir.starts_with('/'));
-    let xdg = xdg.map_or_else(|| "~/.config/git/config".to_owned(), |dir| facts.tilde(&format!("{dir}/git/config")));
+    let xdg = xdg
+        .map_or_else(|| "~/.config/git/config".to_owned(), |dir| facts.tilde(&format!("{dir}/git/config")));
     if !exists("~/.gitconfig") && exists(&xdg) { xdg } else { "~/.gitconfig".to_owned() }
 }
 
@@ -122,7 +123,10 @@ mod tests {
             set(&Home::default().file_mode(LIB, b"", 0o755).file("~/.gitconfig", config), config)
         };
         assert_eq!(with("[credential]\n\thelper = store\n"), "[credential]\n\thelper = libsecret\n");
-        assert_eq!(with("[user]\n\tname = Dev"), "[user]\n\tname = Dev\n[credential]\n\thelper = libsecret\n");
+        assert_eq!(
+            with("[user]\n\tname = Dev"),
+            "[user]\n\tname = Dev\n[credential]\n\thelper = libsecret\n"
+        );
         assert_eq!(with("[credential]\n\thelper = libsecret\n"), "nothing");
         let none = Home::default().file_mode(LIB, b"", 0o755);
         assert_eq!(set(&none, ""), "[credential]\n\thelper = libsecret\n");

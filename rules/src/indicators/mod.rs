@@ -118,10 +118,16 @@ impl Indicator {
         if !page.id.starts_with(PREFIX) {
             return Err(fail(format!("field `id`: an indicator's begins with `{PREFIX}`")));
         }
-        if spec.paths.is_empty() && spec.units.is_empty() && spec.programs.is_empty() && spec.contents.is_empty() {
+        if spec.paths.is_empty()
+            && spec.units.is_empty()
+            && spec.programs.is_empty()
+            && spec.contents.is_empty()
+        {
             return Err(fail("give `paths`, `units`, `programs` or `contents`".to_owned()));
         }
-        if let Some(path) = spec.patterns().find(|p| !["~/", "/", "**/"].iter().any(|start| p.starts_with(start))) {
+        if let Some(path) =
+            spec.patterns().find(|p| !["~/", "/", "**/"].iter().any(|start| p.starts_with(start)))
+        {
             return Err(fail(format!("path `{path}`: begin it with `~/`, `/` or `**/`")));
         }
         let compile = |c: &Content| Regex::new(&c.matches);
@@ -169,15 +175,21 @@ impl Indicator {
     }
 
     /// What of it lies at a path that a walk has met.
-    pub(crate) fn trace_at(&self, path: &str, facts: &dyn Facts, problems: &mut Vec<Problem>) -> Option<Trace> {
+    pub(crate) fn trace_at(
+        &self,
+        path: &str,
+        facts: &dyn Facts,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Trace> {
         if self.spec.paths.iter().any(|p| matches(p, path)) {
-            return Some(Trace::File(path.to_owned()));
+            return is_there(path, facts, problems).then(|| Trace::File(path.to_owned()));
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         if let Some(unit) = self.spec.units.iter().find(|unit| wild(unit, name))
             && UNITS.iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
         {
-            return Some(Trace::Unit { unit: unit.clone(), path: path.to_owned() });
+            let unit = unit.clone();
+            return is_there(path, facts, problems).then(|| Trace::Unit { unit, path: path.to_owned() });
         }
         let mut contents = self.spec.contents.iter().zip(&self.contents);
         contents

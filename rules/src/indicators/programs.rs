@@ -1,8 +1,10 @@
 //! Which program a command line runs.
 
 /// Programs that run the file that they are given.
-const INTERPRETERS: &[&str] =
-    &["sh", "bash", "dash", "zsh", "fish", "python", "node", "nodejs", "bun", "deno", "perl", "ruby", "env", "setsid", "nohup"];
+const INTERPRETERS: &[&str] = &[
+    "sh", "bash", "dash", "zsh", "fish", "python", "node", "nodejs", "bun", "deno", "perl", "ruby", "env",
+    "setsid", "nohup",
+];
 /// What an interpreter's first word may be where it is no file.
 const SUBCOMMANDS: &[&str] = &["run", "exec"];
 
@@ -64,7 +66,9 @@ mod tests {
 
     #[test]
     fn looking_at_its_file_is_not_running_it() {
-        for line in ["vim /home/dev/.local/bin/mon.sh", "cat mon.sh", "bash", "bash other.sh mon.sh", "", "xmon.sh"] {
+        for line in
+            ["vim /home/dev/.local/bin/mon.sh", "cat mon.sh", "bash", "bash other.sh mon.sh", "", "xmon.sh"]
+        {
             assert!(!runs(line, "mon.sh"), "{line}");
         }
         assert!(!runs("python3 /opt/cat.py", "kitty/cat.py"));

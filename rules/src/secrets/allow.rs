@@ -87,15 +87,10 @@ pub(crate) fn reference(value: &[u8]) -> bool {
         || starts(b"env:")
         || starts(b"!")
         || starts(b"`")
-        || has(b"${")
-        || has(b"{{")
-        || has(b"$(")
-        || has(b"%(")
-        || has(b"#{")
-        || has(b"process.env")
-        || has(b"os.environ")
+        || (v.contains(&b'{') && (has(b"${") || has(b"{{") || has(b"#{")))
+        || (v.contains(&b'(') && (has(b"$(") || has(b"%(")))
+        || (v.contains(&b'.') && (has(b"process.env") || has(b"os.environ") || has(b"secrets.")))
         || has(b"getenv")
-        || has(b"secrets.")
 }
 
 fn distinct(bytes: &[u8]) -> usize {

@@ -122,9 +122,9 @@ const WORDS: &[&str] = &[
     "true",
     "tutorial",
     "url",
-    "usr",
     "user",
     "username",
+    "usr",
     "value",
     "var",
     "variable",
@@ -199,7 +199,9 @@ fn words(core: &[u8]) -> bool {
         if !lower[i].is_ascii_alphanumeric() {
             reached[i + 1] = true;
         }
-        for word in WORDS.iter().filter(|w| lower[i..].starts_with(w.as_bytes())) {
+        let first = WORDS.partition_point(|w| w.as_bytes()[0] < lower[i]);
+        let alike = WORDS[first..].iter().take_while(|w| w.as_bytes()[0] == lower[i]);
+        for word in alike.filter(|w| lower[i..].starts_with(w.as_bytes())) {
             reached[i + word.len()] = true;
         }
     }
@@ -209,6 +211,11 @@ fn words(core: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_in_order() {
+        assert!(WORDS.is_sorted());
+    }
 
     #[test]
     fn stand_ins() {

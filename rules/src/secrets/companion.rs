@@ -7,6 +7,8 @@ use crate::secret::mask;
 use crate::secrets::matcher::Hit;
 use crate::secrets::rules::SecretRule;
 use regex_automata::Input;
+use regex_automata::meta::Regex;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How far apart the parts of one credential may be, in bytes.
@@ -51,14 +53,35 @@ pub(crate) fn note(
         of(rules, hit).and_then(SecretRule::compiled).map(|c| &c.beside[..]).unwrap_or_default();
     let around = hit.at.0.saturating_sub(NEAR)..hit.at.1.saturating_add(NEAR).min(bytes.len());
     for (what, regex) in identifiers {
-        let Some(found) = regex.find(Input::new(bytes).range(around.clone())) else { continue };
-        let text = String::from_utf8_lossy(&bytes[found.range()]);
+        let Some(found) = nearest(regex, bytes, around.clone(), hit.at) else { continue };
+        let text = String::from_utf8_lossy(&bytes[found]);
         parts.push(format!(
             "{what} {}",
             text.chars().filter(|c| !c.is_control()).take(SHOWN).collect::<String>()
         ));
     }
     (!parts.is_empty()).then(|| format!("with {}", parts.join(", ")))
+}
+
+/// Where the identifier stands that belongs to the secret: the group `id` of the match, or all of it. One in the same
+/// paragraph before one beyond, one before the secret before one behind it, then the nearest.
+fn nearest(
+    regex: &Regex,
+    bytes: &[u8],
+    around: Range<usize>,
+    secret: (usize, usize),
+) -> Option<Range<usize>> {
+    let all = regex.captures_iter(Input::new(bytes).range(around));
+    let spans = all.filter_map(|c| c.get_group_by_name("id").or_else(|| c.get_group(0)));
+    let apart = |s: &Range<usize>| {
+        let behind = s.start >= secret.1;
+        let between = if behind { secret.1..s.start } else { s.end..secret.0 };
+        let beyond = memchr::memmem::find(&bytes[between.clone()], b"\n\n").is_some();
+        (beyond, behind, between.len())
+    };
+    // Not what is a part of the secret itself.
+    let others = spans.map(|s| s.range()).filter(|s| s.end <= secret.0 || s.start >= secret.1);
+    others.min_by_key(apart)
 }
 
 fn of<'r>(rules: &'r [SecretRule], hit: &Hit) -> Option<&'r SecretRule> {
@@ -104,6 +127,67 @@ mod tests {
             "AWS_ACCESS_KEY_ID=AKIA{{{{base32:16}}}}{far}AWS_SECRET_ACCESS_KEY={{{{base64:40}}}}\n"
         ));
         assert!(all[0].0 != all[1].0 && all[0].1 != all[1].1);
+    }
+
+    /// Each of the pairs that people have most: the secret is one finding, and says whose it is.
+    #[test]
+    fn clients_are_named_beside_their_secrets() {
+        for (text, note) in [
+            (
+                "GOOGLE_CLIENT_ID={{digits:12}}-{{lownum:32}}.apps.googleusercontent.com\nGOOGLE_CLIENT_SECRET=GOCSPX-{{alnum:28}}\n",
+                "with client ",
+            ),
+            ("GITHUB_CLIENT_ID=Ov23li{{alnum:14}}\nGITHUB_CLIENT_SECRET={{hex:40}}\n", "with client Ov23li"),
+            ("GITHUB_CLIENT_ID={{hex:20}}\nGITHUB_CLIENT_SECRET={{hex:40}}\n", "with client "),
+            (
+                "AZURE_TENANT_ID={{uuid}}\nAZURE_CLIENT_ID={{uuid}}\nAZURE_CLIENT_SECRET={{alnum:3}}8Q~{{alnum:34}}\n",
+                "with client ",
+            ),
+            ("gitlab:\n  app_id: {{hex:64}}\n  app_secret: gloas-{{hex:64}}\n", "with application "),
+            ("SLACK_CLIENT_ID={{digits:12}}.{{digits:13}}\nSLACK_CLIENT_SECRET={{hex:32}}\n", "with client "),
+            ("DISCORD_CLIENT_ID={{digits:18}}\nDISCORD_CLIENT_SECRET={{alnum:32}}\n", "with application "),
+            ("FACEBOOK_APP_ID={{digits:16}}\nFACEBOOK_APP_SECRET={{hex:32}}\n", "with app "),
+            ("SPOTIFY_CLIENT_ID={{hex:32}}\nSPOTIFY_CLIENT_SECRET={{hex:32}}\n", "with client "),
+            ("OKTA_DOMAIN=dev-1.okta.com\nOKTA_CLIENT_SECRET={{base64url:64}}\n", "with site dev-1.okta.com"),
+            (
+                "AUTH0_DOMAIN=dev-1.eu.auth0.com\nAUTH0_CLIENT_SECRET={{alnum:64}}\n",
+                "with site dev-1.eu.auth0.com",
+            ),
+            ("PAYPAL_CLIENT_ID=A{{alnum:79}}\nPAYPAL_CLIENT_SECRET=E{{alnum:79}}\n", "with client A"),
+            (
+                "SHOPIFY_SHOP=acme.myshopify.com\nSHOPIFY_API_SECRET=shpss_{{hex:32}}\n",
+                "with shop acme.myshopify.com",
+            ),
+            ("ALGOLIA_APPLICATION_ID={{upnum:10}}\nALGOLIA_ADMIN_KEY={{hex:32}}\n", "with application "),
+            ("CLOUDINARY_CLOUD_NAME=acme\nCLOUDINARY_API_SECRET={{alnum:27}}\n", "with cloud acme"),
+            (
+                "JIRA_URL=https://acme.atlassian.net\nJIRA_API_TOKEN=ATATT3xFfGF0{{base64url:170}}={{HEX:8}}\n",
+                "with site acme.atlassian.net",
+            ),
+            (
+                "SPACES_ACCESS_KEY_ID=DO00{{upnum:16}}\nSPACES_SECRET_ACCESS_KEY={{base64:43}}\n",
+                "with key ID DO00",
+            ),
+            ("SCW_ACCESS_KEY=SCW{{upnum:17}}\nSCW_SECRET_KEY={{uuid}}\n", "with key ID SCW"),
+            ("ZOOM_CLIENT_ID={{alnum:22}}\nZOOM_CLIENT_SECRET={{alnum:32}}\n", "with client "),
+            (
+                "SALESFORCE_CONSUMER_KEY=3MVG9{{alnum:80}}\nSALESFORCE_CONSUMER_SECRET={{HEX:64}}\n",
+                "with consumer key 3MVG9",
+            ),
+        ] {
+            let all = found(text);
+            assert_eq!(all.len(), 1, "{text}: {all:?}");
+            assert!(all[0].2.as_deref().is_some_and(|n| n.contains(note)), "{text}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_identifiers_the_nearest_is_shown() {
+        let pair =
+            |shop: &str| format!("SHOP={shop}.myshopify.com\nSHOPIFY_API_SECRET=shpss_{{{{hex:32}}}}\n\n");
+        let all = found(&format!("{}{}", pair("one"), pair("two")));
+        let notes: Vec<_> = all.iter().filter_map(|f| f.2.as_deref()).collect();
+        assert_eq!(notes, ["with shop one.myshopify.com", "with shop two.myshopify.com"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! code of the world assigns something to `token`. What the name ends with, how the value is dressed, which characters it
 //! is made of and what kind of file it stands in decide together, and how sure they are is its grade.
 
-use crate::rule::Grade;
+use crate::rule::{Grade, Severity};
 use crate::secrets::allow;
 use crate::secrets::chosen;
 use crate::secrets::entropy::shannon;
@@ -36,6 +36,13 @@ pub(crate) struct Around {
 impl Around {
     /// A file that a person or a program has set something in.
     pub(crate) const CONFIG: Around = Around { setting: Setting::Config, samples: false };
+
+    /// How bad something is that is only guessed: a value in a setting is more than a word in prose or a test.
+    pub(crate) fn milder(self, severity: Severity) -> Severity {
+        let most =
+            if self.setting == Setting::Config && !self.samples { Severity::Medium } else { Severity::Low };
+        severity.min(most)
+    }
 }
 
 /// Vendors whose own rules know what their tokens look like.
@@ -43,15 +50,48 @@ impl Around {
 pub(crate) struct Known {
     /// What names of their variables hold, without separators.
     pub(crate) names: Vec<String>,
+    /// What a word of such a name begins, without separators, where a vendor's name would be too short: `ddapikey`.
+    pub(crate) aliases: Vec<String>,
     /// What their tokens begin with.
     pub(crate) prefixes: Vec<String>,
 }
 
 impl Known {
     /// Whether a vendor's rules judge such a token or such a name.
-    fn tells(&self, secret: &[u8], name: &str) -> bool {
+    fn tells(&self, secret: &[u8], name: &Name) -> bool {
         self.prefixes.iter().any(|p| secret.starts_with(p.as_bytes()))
-            || self.names.iter().any(|n| name.contains(n.as_str()))
+            || self.names.iter().any(|n| name.squeezed.contains(n.as_str()))
+            || name.words().any(|rest| self.aliases.iter().any(|a| rest.starts_with(a.as_str())))
+    }
+}
+
+/// A name without separators, in small letters.
+struct Name {
+    squeezed: String,
+    /// Where its words begin.
+    starts: Vec<usize>,
+}
+
+impl Name {
+    fn new(name: &[u8]) -> Name {
+        let mut made = Name { squeezed: String::with_capacity(name.len()), starts: Vec::new() };
+        let mut before = b'_';
+        for b in name.iter().copied() {
+            if b.is_ascii_alphanumeric() {
+                let humped = before.is_ascii_lowercase() && b.is_ascii_uppercase();
+                if humped || !before.is_ascii_alphanumeric() {
+                    made.starts.push(made.squeezed.len());
+                }
+                made.squeezed.push(char::from(b.to_ascii_lowercase()));
+            }
+            before = b;
+        }
+        made
+    }
+
+    /// From each word to the end.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.starts.iter().filter_map(|at| self.squeezed.get(*at..))
     }
 }
 
@@ -183,22 +223,21 @@ const HARMLESS: &[&str] = &[
 pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, known: &Known) -> Option<Grade> {
     let secret = &bytes[value.start..value.end];
     let name = &bytes[value.name_start..value.name_end];
-    let squeezed: String = name
-        .iter()
-        .filter(|b| b.is_ascii_alphanumeric())
-        .map(|b| char::from(b.to_ascii_lowercase()))
-        .collect();
-    if HARMLESS_SET.as_ref().is_some_and(|set| set.is_match(&squeezed))
+    let plain_name = Name::new(name);
+    let squeezed = &plain_name.squeezed;
+    if HARMLESS_SET.as_ref().is_some_and(|set| set.is_match(squeezed))
         || about(name)
         || !plausible(secret, value, setting)
     {
         return None;
     }
-    let chosen = PASSWORDS.iter().any(|p| squeezed.contains(p));
+    // The vendor, whose tokens nobody chooses.
+    let bare = squeezed.replace("1password", "").replace("onepassword", "");
+    let chosen = PASSWORDS.iter().any(|p| bare.contains(p));
     let plain = setting == Setting::Text && !dressed(value, setting);
     let grade = if chosen { password(secret, setting)? } else { token(secret, setting)? };
     // Last, because hundreds of names are compared.
-    if !chosen && known.tells(secret, &squeezed) {
+    if !chosen && known.tells(secret, &plain_name) {
         return None;
     }
     match plain {
@@ -230,7 +269,7 @@ fn dressed(value: &Value, setting: Setting) -> bool {
 /// Rules out code, references, placeholders and prose.
 fn plausible(secret: &[u8], value: &Value, setting: Setting) -> bool {
     let link = match value.link {
-        Link::Assign | Link::Comma | Link::Tag | Link::ValueLine => true,
+        Link::Assign | Link::Comma | Link::Tag | Link::ValueLine | Link::Default => true,
         Link::Flag => setting == Setting::Config,
     };
     link && (dressed(value, setting) || setting == Setting::Text)
@@ -341,12 +380,16 @@ mod tests {
 
     fn judged(text: &str, word: &str, setting: Setting) -> Option<Grade> {
         let at = text.to_ascii_lowercase().find(word).unwrap();
-        let value = named::value(text.as_bytes(), at, at + word.len(), &mut (0, 0));
+        let value = named::value(text.as_bytes(), at, at + word.len(), &mut named::Met::default());
         value.and_then(|v| generic(text.as_bytes(), &v, setting, &known()))
     }
 
     fn known() -> Known {
-        Known { names: vec!["acme".to_owned()], prefixes: vec!["zap_".to_owned()] }
+        Known {
+            names: vec!["acme".to_owned()],
+            aliases: vec!["zptoken".to_owned()],
+            prefixes: vec!["zap_".to_owned()],
+        }
     }
 
     #[test]
@@ -370,6 +413,12 @@ mod tests {
         let token = fill("acme_token: \"{{alnum:32}}\"", "judge");
         assert_eq!(judged(&token, "token", Setting::Code), None);
         assert_eq!(judged(&fill("token: \"zap_{{alnum:32}}\"", "judge"), "token", Setting::Code), None);
+        for name in ["ZP_TOKEN", "myZpToken", "zp.token-2"] {
+            let text = fill(&format!("{name}: \"{{{{alnum:32}}}}\""), "judge");
+            assert_eq!(judged(&text, "token", Setting::Code), None, "{name}");
+        }
+        let other = fill("zzp_token: \"{{alnum:32}}\"", "judge");
+        assert_eq!(judged(&other, "token", Setting::Code), Some(Grade::Named));
         let password = fill("acme_password: \"{{alnum:12}}7\"", "judge");
         assert_eq!(judged(&password, "password", Setting::Code), Some(Grade::Named));
     }

@@ -6,15 +6,19 @@ use crate::secrets::allow;
 use crate::secrets::checksum::{Evidence, Proof, Seen, Worth};
 use crate::secrets::chosen;
 use crate::secrets::decode;
+use crate::secrets::effort::Effort;
 use crate::secrets::entropy::shannon;
 use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around, Known};
-use crate::secrets::named::{self, Value};
+use crate::secrets::named::{self, Link, Value};
 use crate::secrets::prefilter::{Prefilter, Waiting, follows};
+use crate::secrets::published::published;
+use crate::secrets::quick::{self, Trail};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
+use crate::secrets::section;
 use crate::secrets::telling;
 use regex_automata::{Anchored, Input};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All secret rules, ready to match.
@@ -55,7 +59,8 @@ impl Hit {
 impl SecretSet {
     pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        let vendors = Known { names: vendors, prefixes: prefixes(&rules) };
+        let vendors =
+            Known { aliases: aliases(&rules, &vendors), names: vendors, prefixes: prefixes(&rules) };
         SecretSet { rules, vendors, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
@@ -67,32 +72,32 @@ impl SecretSet {
         around: Around,
         off: &'p dyn Fn(&Page) -> bool,
     ) -> (Vec<Hit>, Option<&'s str>) {
-        let mut search = Search {
-            set: self,
-            around,
-            off,
-            left: HashMap::new(),
-            allowance: EFFORT * bytes.len() + SLACK,
-            total: TOTAL * bytes.len() + SLACK,
-            dense: None,
-        };
+        let mut search =
+            Search { set: self, around, off, effort: Effort::new(self.rules.len(), bytes.len()) };
         let hits = search.view(bytes, 0);
-        (hits, search.dense)
+        (hits, search.effort.dense().map(|rule| self.rules[rule].page.id.as_str()))
     }
 }
 
-/// Bytes that one rule's expression may look at, for each byte that is searched: hits of ordinary files stay far below
-/// this, and only input made of near misses reaches it.
-const EFFORT: usize = 6;
-/// The same, for all rules together.
-const TOTAL: usize = 8;
-/// The same, for small inputs.
-const SLACK: usize = 256 << 10;
 /// What a failed try at one place costs at most where the expression does not look far: it mostly gives up after a few
 /// bytes.
 const TRY: usize = 128;
-/// What a look at a value costs at least.
-const LOOK: usize = 64;
+/// What a look costs besides its bytes.
+const LOOK: usize = 32;
+/// What it costs to find the parts of a match, and to judge a secret.
+const JUDGE: usize = 256;
+/// What a look without a table costs besides its bytes, and how much more each of these costs.
+const TRIED: usize = 96;
+const SLOW: usize = 2;
+
+/// For each rule that looks far, the way of its last look.
+type Trails = BTreeMap<usize, Trail>;
+
+/// What to search in.
+fn input<'h>(bytes: &'h [u8], quick::Range { from, start, to }: quick::Range) -> Input<'h> {
+    let anchored = if from == start { Anchored::Yes } else { Anchored::No };
+    Input::new(bytes).range(from..to).anchored(anchored)
+}
 
 /// One search, with what it may still spend.
 struct Search<'s, 'p> {
@@ -100,12 +105,7 @@ struct Search<'s, 'p> {
     around: Around,
     /// Rules that policy has switched off: they must not win over others.
     off: &'p dyn Fn(&Page) -> bool,
-    /// Bytes that each rule may still look at.
-    left: HashMap<usize, usize>,
-    allowance: usize,
-    /// Bytes that all rules together may still look at.
-    total: usize,
-    dense: Option<&'s str>,
+    effort: Effort,
 }
 
 impl<'s> Search<'s, '_> {
@@ -128,11 +128,12 @@ impl<'s> Search<'s, '_> {
     fn plain(&mut self, bytes: &[u8], out: &mut Vec<Hit>) {
         let set = self.set;
         // A value that is one long word is met from every name in it: its end is looked for once.
-        let mut word = (0, 0);
+        let mut met = named::Met::default();
+        let mut trails = BTreeMap::new();
         set.prefilter.candidates(bytes, |start, end, waiting: &Waiting| {
             for (rule, anchor) in &waiting.tokens {
                 if bytes[start..end] == anchor[..] {
-                    self.token(*rule, bytes, start, end, out);
+                    self.token(*rule, bytes, (start, end), &mut trails, out);
                 }
             }
             if waiting.names.is_empty() {
@@ -141,84 +142,122 @@ impl<'s> Search<'s, '_> {
             let begins = begins_word(bytes, start);
             // Most names of a vendor end at the same byte.
             let mut known = (0, None);
+            // What stands below, where the name is a heading.
+            let mut below = None;
             for (rule, rests) in &waiting.names {
                 // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
                 if !begins && !set.rules[*rule].spec.generic {
                     continue;
                 }
-                let Some(end) = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max() else {
-                    continue;
-                };
-                if known.0 != end {
-                    known = (end, named::value(bytes, start, end, &mut word));
+                let followed = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max();
+                if let Some(end) = followed {
+                    if known.0 != end {
+                        let value = named::value(bytes, start, end, &mut met);
+                        known = (end, value.or_else(|| section::defaulted(bytes, start, end)));
+                    }
+                    if let Some(value) = &known.1 {
+                        self.named(*rule, bytes, value, out);
+                    }
                 }
-                if let Some(value) = &known.1 {
-                    self.named(*rule, bytes, value, out);
+                if set.rules[*rule].spec.generic {
+                    continue;
+                }
+                for value in below.get_or_insert_with(|| section::below(bytes, start, end)) {
+                    let name = &bytes[value.name_start..value.name_end];
+                    if followed.is_some() || rests.iter().any(|rest| section::completes(name, rest)) {
+                        self.named(*rule, bytes, value, out);
+                    }
                 }
             }
         });
     }
 
-    /// Whether a rule may still look at anything.
-    fn may(&mut self, rule: usize) -> bool {
-        let left = self.total.min(*self.left.entry(rule).or_insert(self.allowance));
-        if left == 0 {
-            self.dense = Some(&self.set.rules[rule].page.id);
-        }
-        left > 0
-    }
-
-    /// Takes down what a rule has looked at.
-    fn spend(&mut self, rule: usize, bytes: usize) {
-        self.total = self.total.saturating_sub(bytes);
-        if let Some(left) = self.left.get_mut(&rule) {
-            *left = left.saturating_sub(bytes);
-        }
-    }
-
-    fn token(&mut self, index: usize, bytes: &[u8], start: usize, end: usize, out: &mut Vec<Hit>) {
+    fn token(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        (start, end): (usize, usize),
+        trails: &mut Trails,
+        out: &mut Vec<Hit>,
+    ) {
         let rule = &self.set.rules[index];
         // Most candidates of a short anchor stand in the middle of a word: no regex for those.
-        if (rule.spec.before == 0 && !left_edge(bytes, start)) || monotonous(bytes, end) || !self.may(index) {
+        if (rule.spec.before == 0 && !begins(bytes, start, out))
+            || monotonous(bytes, end)
+            || !self.effort.may(index)
+        {
             return;
         }
         let Some(compiled) = rule.compiled() else { return };
         let from = start.saturating_sub(rule.spec.before);
         let to = (start + compiled.reach.max(end - start) + 1).min(bytes.len());
-        let anchored = if rule.spec.before == 0 { Anchored::Yes } else { Anchored::No };
-        let input = Input::new(bytes).range(from..to).anchored(anchored);
+        let range = quick::Range { from, start, to };
+        let Some(ends) = self.ends(index, compiled, bytes, range, trails) else { return };
+        // Pasted twice, a token ends where it begins again.
+        let whole = |from| right_edge(bytes, ends) || bytes[ends..].starts_with(&bytes[from..ends]);
+        let (whole, secret) = if rule.spec.before == 0 && !whole(from) {
+            return;
+        } else if rule.spec.before == 0 && compiled.group == 0 {
+            ((from, ends), (from, ends))
+        } else {
+            self.effort.spend(index, JUDGE + SLOW * (ends - from));
+            let mut captures = compiled.regex.create_captures();
+            compiled.regex.search_captures(&input(bytes, range), &mut captures);
+            let group = |n| captures.get_group(n).map(|s| (s.start, s.end));
+            let Some(found) = group(0).zip(group(compiled.group)).filter(|found| whole(found.0.0)) else {
+                return;
+            };
+            found
+        };
+        if whole.0 > start || whole.1 < end || !begins(bytes, whole.0, out) {
+            return;
+        }
+        let anchor = if compiled.group == 0 && whole.0 == start { end - start } else { 0 };
+        let shown = rule.spec.shown.unwrap_or(anchor);
+        if rule.spec.generic && !judge::unmistakable(&bytes[secret.0..secret.1]) {
+            return;
+        }
+        self.effort.spend(index, JUDGE);
+        let before = out.len();
+        rule.judge(compiled, bytes, secret, shown, out);
+        self.doubt(rule, bytes, before, out);
+    }
+
+    /// Where the match ends that a rule's expression finds, if it finds one.
+    fn ends(
+        &mut self,
+        index: usize,
+        compiled: &Compiled,
+        bytes: &[u8],
+        range: quick::Range,
+        trails: &mut Trails,
+    ) -> Option<usize> {
+        let rule = &self.set.rules[index];
+        let quick::Range { from, start, to } = range;
+        if let Some(quick) = rule.quick() {
+            let trail = (compiled.reach > FAR).then(|| trails.entry(index).or_default());
+            let (seen, looked) = quick.look(bytes, range, trail);
+            self.effort.spend(index, looked + LOOK);
+            match seen {
+                quick::Seen::Nothing => return None,
+                quick::Seen::Ends(at) => return Some(at),
+                quick::Seen::Perhaps => {}
+            }
+        }
         // Finding out that there is no match is much cheaper than finding the groups of one.
+        let input = input(bytes, range);
         let half = compiled.regex.search_half(&input);
         let looked = match half {
             Some(end) => end.offset() - from,
-            None if anchored.is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
+            None if input.get_anchored().is_anchored() && compiled.reach <= FAR => (to - from).min(TRY),
             // A password in a command gives up at the end of the line; a key block does not.
             None if rule.spec.chosen => memchr::memchr(b'\n', &bytes[start..to])
                 .map_or(to - from, |line| line + start - from)
                 .max(LOOK),
             None => to - from,
         };
-        self.spend(index, looked);
-        if half.is_none() {
-            return;
-        }
-        let mut captures = compiled.regex.create_captures();
-        compiled.regex.search_captures(&input, &mut captures);
-        let (Some(whole), Some(secret)) = (captures.get_group(0), captures.get_group(compiled.group)) else {
-            return;
-        };
-        let around = whole.start <= start && whole.end >= end;
-        if !around || !left_edge(bytes, whole.start) || !right_edge(bytes, whole.end) {
-            return;
-        }
-        let anchor = if compiled.group == 0 && whole.start == start { end - start } else { 0 };
-        let shown = rule.spec.shown.unwrap_or(anchor);
-        if rule.spec.generic && !judge::unmistakable(&bytes[secret.start..secret.end]) {
-            return;
-        }
-        let before = out.len();
-        rule.judge(compiled, bytes, (secret.start, secret.end), shown, out);
-        self.doubt(rule, bytes, before, out);
+        self.effort.spend(index, TRIED + SLOW * looked);
+        half.map(|half| half.offset())
     }
 
     fn named(&mut self, index: usize, bytes: &[u8], value: &Value, out: &mut Vec<Hit>) {
@@ -227,18 +266,32 @@ impl<'s> Search<'s, '_> {
         let trimmed =
             secret.len() - secret.iter().rev().take_while(|b| matches!(b, b'.' | b',' | b':')).count();
         let end = value.start + if value.quoted { secret.len() } else { trimmed };
-        if rule.spec.telling && !telling::telling(&bytes[value.name_start..value.start]) {
-            return;
-        }
         let Some(compiled) = rule.compiled() else { return };
-        if end - value.start > compiled.reach || !self.may(index) {
+        let secret = &bytes[value.start..end];
+        // Most names are followed by words.
+        let word = rule.spec.generic && secret.iter().all(u8::is_ascii_alphabetic);
+        // What stands between the two of a variable and its default is about something else.
+        let said = if value.link == Link::Default { value.name_end } else { value.start };
+        if word
+            || !(compiled.least..=compiled.reach).contains(&secret.len())
+            || (rule.spec.telling && !telling::telling(&bytes[value.name_start..said]))
+            || !self.effort.may(index)
+        {
             return;
         }
-        self.spend(index, (end - value.start).max(LOOK));
-        let input = Input::new(&bytes[value.start..end]).anchored(Anchored::Yes);
-        if compiled.regex.search_half(&input).is_none_or(|m| m.offset() != end - value.start) {
+        self.effort.spend(index, secret.len() + LOOK);
+        let whole = match rule.quick().map_or(quick::Seen::Perhaps, |quick| quick.whole(secret)) {
+            quick::Seen::Nothing => false,
+            quick::Seen::Ends(_) => true,
+            quick::Seen::Perhaps => {
+                let half = compiled.regex.search_half(&Input::new(secret).anchored(Anchored::Yes));
+                half.is_some_and(|m| m.offset() == secret.len())
+            }
+        };
+        if !whole {
             return;
         }
+        self.effort.spend(index, JUDGE);
         let value = Value { end, ..*value };
         let before = out.len();
         let sure = if rule.spec.generic {
@@ -267,6 +320,10 @@ impl<'s> Search<'s, '_> {
             } else if rule.spec.chosen && judge::weak(&bytes[hit.at.0..hit.at.1]) {
                 hit.grade = hit.grade.min(Grade::Guessed);
             }
+            if hit.grade == Grade::Guessed && rule.common() {
+                let severity = hit.worth.severity.unwrap_or(rule.page.severity);
+                hit.worth.severity = Some(self.around.milder(severity));
+            }
         }
     }
 }
@@ -286,7 +343,7 @@ impl SecretRule {
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
         // A proof outweighs looks: a token whose checksum holds is no placeholder.
-        if said.proof == Proof::Harmless || (!proved && dull()) || allowed() {
+        if said.proof == Proof::Harmless || (!proved && dull()) || allowed() || published(secret) {
             return;
         }
         let grade = match said.proof {
@@ -300,12 +357,68 @@ impl SecretRule {
     }
 }
 
-/// Anchors that only a vendor's tokens begin with: `hvs.`, `glpat-`, `apify_api_`.
+/// Anchors that only a vendor's tokens begin with: `hvs.`, `glpat-`, `AKCp`.
 fn prefixes(rules: &[SecretRule]) -> Vec<String> {
     let anchors =
         rules.iter().filter(|r| r.spec.before == 0 && !r.spec.generic).flat_map(|r| &r.spec.anchors);
-    let distinct = |a: &&String| (a.len() > 3 && a.ends_with(['_', '-', '.'])) || a.len() > 7;
+    let marked = |a: &str| a.bytes().any(|b| b.is_ascii_uppercase());
+    let distinct = |a: &&String| {
+        (a.len() > 3 && (a.ends_with(['_', '-', '.']) || marked(a)))
+            || (a.ends_with('.') && marked(a))
+            || a.len() > 7
+    };
     anchors.filter(distinct).cloned().collect()
+}
+
+/// Words that names of all vendors have.
+const PLAIN: &[&str] = &[
+    "access",
+    "account",
+    "api",
+    "app",
+    "apikey",
+    "application",
+    "auth",
+    "bearer",
+    "client",
+    "consumer",
+    "deploy",
+    "encryption",
+    "integration",
+    "key",
+    "license",
+    "linking",
+    "master",
+    "password",
+    "personal",
+    "private",
+    "project",
+    "secret",
+    "server",
+    "service",
+    "session",
+    "shared",
+    "signing",
+    "storage",
+    "subscription",
+    "token",
+    "user",
+    "webhook",
+    "write",
+    "x",
+];
+
+/// Names that vendors' rules wait for and that do not hold the vendor's own: `dd api key`, `scw token`.
+fn aliases(rules: &[SecretRule], vendors: &[String]) -> Vec<String> {
+    let names = rules.iter().filter(|r| !r.spec.generic).flat_map(|r| &r.spec.names);
+    let own = names.filter(|name| name.split([' ', '_', '-']).any(|word| !PLAIN.contains(&word)));
+    let mut found: Vec<String> = own
+        .map(|name| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase())
+        .filter(|name| name.len() > 3 && !vendors.iter().any(|vendor| name.contains(vendor.as_str())))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// Of hits that overlap, the surest stays, then the vendor's, then the longest.
@@ -327,9 +440,13 @@ pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
 
 /// Whether one hit tells more than the other.
 fn better(hit: &Hit, other: &Hit) -> bool {
-    // That a name stands before it does not make a token work whose checksum is wrong.
-    if hit.worth.refuted != other.worth.refuted && (hit.rank == 0 || other.rank == 0) {
-        return other.rank == 0;
+    // That a name or a header stands before it does not make a token work whose checksum is wrong.
+    let stands = |refuted: &Hit, by_name: &Hit| {
+        let beginning = refuted.shown > 0 && by_name.rank < 3 && by_name.grade <= Grade::Named;
+        refuted.worth.refuted && !by_name.worth.refuted && (by_name.rank == 0 || beginning)
+    };
+    if stands(hit, other) || stands(other, hit) {
+        return stands(hit, other);
     }
     let weight = |h: &Hit| (h.grade, h.rank, h.at.1 - h.at.0);
     weight(hit) > weight(other)
@@ -354,6 +471,11 @@ fn begins_word(bytes: &[u8], at: usize) -> bool {
 /// Whether one byte is all that follows: padding, a line, a picture; no secret goes on like that.
 fn monotonous(bytes: &[u8], at: usize) -> bool {
     bytes.get(at..at + 12).is_some_and(|next| next.iter().all(|b| *b == next[0]))
+}
+
+/// Whether a token may begin at `at`: at the edge of a word, or where another one has just ended.
+fn begins(bytes: &[u8], at: usize, found: &[Hit]) -> bool {
+    left_edge(bytes, at) || found.last().is_some_and(|hit| hit.at.1 == at && hit.decoded.is_none())
 }
 
 /// Whether a token may begin at `at`: not in the middle of a word, unless the word is an escape sequence.
@@ -405,8 +527,21 @@ mod tests {
         ] {
             assert_eq!(rules(&text), ["gitlab-pat"], "{text}");
         }
+        assert_eq!(rules(&token.repeat(3)), ["gitlab-pat"; 3]);
         for text in [format!("x{token}"), format!("{token}x"), format!("{token}_x")] {
             assert_eq!(rules(&text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_token_is_found_wherever_it_stands() {
+        let engine = Engine::builtin();
+        for n in 0..300 {
+            let text =
+                fill(&format!("{}first\n  and glpat-{{{{alnum:20}}}}\nlast", " ".repeat(n)), &n.to_string());
+            let (hits, _) = engine.secrets.hits(text.as_bytes(), CODE, &|_| false);
+            let found: Vec<_> = hits.iter().map(|h| (h.page.id.as_str(), h.at)).collect();
+            assert_eq!(found, [("gitlab-pat", (n + 12, n + 38))], "{text}");
         }
     }
 
@@ -422,17 +557,33 @@ mod tests {
         let (hits, _) = engine.secrets.hits(text.as_bytes(), CODE, &|_| false);
         let found: Vec<_> = hits.iter().map(|h| (h.page.id.as_str(), h.grade)).collect();
         assert_eq!(found, [("github-pat", crate::rule::Grade::Guessed)]);
+        assert_eq!(
+            rules(&fill("curl -H 'Authorization: Bearer ghp_{{alnum:36}}'", "matcher")),
+            ["github-pat"]
+        );
     }
 
-    /// The budget is what keeps input made of near misses from taking hours: here, of keys that never end.
+    /// What is looked at twice is looked at once: keys that never end, and commands on one long line.
     #[test]
-    fn near_misses_cost_no_more_than_their_share() {
+    fn near_misses_that_share_their_way_are_tried_to_the_end() {
         let header = ["-----", "BEGIN RSA PRIVATE KEY", "-----\n"].concat();
         let engine = Engine::builtin();
-        let (hits, dense) = engine.secrets.hits(header.repeat(20_000).as_bytes(), CODE, &|_| false);
-        assert!(hits.is_empty());
-        assert_eq!(dense, Some("private-key-rsa"));
-        let (_, dense) = engine.secrets.hits(header.repeat(20).as_bytes(), CODE, &|_| false);
-        assert_eq!(dense, None);
+        for text in [header.repeat(20_000), "mysql -u root -h host ".repeat(20_000)] {
+            let (hits, dense) = engine.secrets.hits(text.as_bytes(), CODE, &|_| false);
+            assert_eq!((hits.len(), dense), (0, None));
+        }
+    }
+
+    /// The effort is what keeps input made of near misses from taking hours.
+    #[test]
+    fn near_misses_cost_no_more_than_their_share() {
+        let rule = "[[secret]]\nid = \"acme\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
+                    anchors = [\"-acme\"]\npattern = '-acme[0-9a-z-]{2,300}!'\n";
+        let mut packs = crate::pack::Packs::default();
+        packs.add("own.toml", rule);
+        let (engine, errors) = Engine::new(packs);
+        assert!(errors.is_empty());
+        let dense = |n: usize| engine.secrets.hits("-acme".repeat(n).as_bytes(), CODE, &|_| false).1;
+        assert_eq!((dense(100), dense(20_000)), (None, Some("acme")));
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Link {
     Flag,
     /// `name: X` and on the next line `value: …`, as Kubernetes writes variables.
     ValueLine,
+    /// `variable "name" {` and below it `default = …`.
+    Default,
 }
 
 /// How far a value may be from its name.
@@ -36,19 +38,68 @@ const NAME: usize = 64;
 /// How long a value may be.
 const VALUE: usize = 4096;
 
-/// The value assigned to the name of which `bytes[at..end]` is a part. `word` is the last unquoted value that was met,
-/// kept between calls: many names may stand in one long word.
-pub(crate) fn value(bytes: &[u8], at: usize, end: usize, word: &mut (usize, usize)) -> Option<Value> {
-    let floor = at.saturating_sub(NAME);
-    let name_start = bytes[floor..at].iter().rposition(|b| !name_byte(*b)).map_or(floor, |i| floor + i + 1);
-    let ceiling = (end + NAME).min(bytes.len());
-    let name_end = end + bytes[end..ceiling].iter().position(|b| !name_byte(*b)).unwrap_or(ceiling - end);
+/// What was met last, kept between calls: many names may stand in one long word, and many before it.
+#[derive(Default)]
+pub(crate) struct Met {
+    /// The last unquoted value.
+    word: (usize, usize),
+    run: Run,
+}
+
+/// Bytes of names that stand together.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    /// Its beginning, as far as it was looked for.
+    start: usize,
+    /// Where it was met.
+    from: usize,
+    /// Its end, if it is `whole`; else it goes on.
+    end: usize,
+    whole: bool,
+}
+
+/// How far the end of a run is looked for at once.
+const AHEAD: usize = 512;
+
+impl Run {
+    /// The one around `at`, of which the byte is one of a name.
+    fn around(self, bytes: &[u8], at: usize) -> Run {
+        let known =
+            self.from <= at && if self.whole { at < self.end } else { at + NAME + GAP + 2 < self.end };
+        if known {
+            return self;
+        }
+        let floor = at.saturating_sub(NAME);
+        let start = bytes[floor..at].iter().rposition(|b| !name_byte(*b)).map_or(floor, |i| floor + i + 1);
+        let ahead = &bytes[at..(at + AHEAD).min(bytes.len())];
+        let stop = ahead.iter().position(|b| !name_byte(*b));
+        let whole = stop.is_some() || ahead.len() < AHEAD;
+        Run { start, from: at, end: at + stop.unwrap_or(ahead.len()), whole }
+    }
+}
+
+/// The value assigned to the name of which `bytes[at..end]` is a part.
+pub(crate) fn value(bytes: &[u8], at: usize, end: usize, met: &mut Met) -> Option<Value> {
+    let is_name = |i: usize| bytes.get(i).is_some_and(|b| name_byte(*b));
+    if is_name(at) {
+        met.run = met.run.around(bytes, at);
+    }
+    let name_start = if is_name(at) { met.run.start.max(at.saturating_sub(NAME)) } else { at };
+    let mut name_end = end;
+    if is_name(end) {
+        met.run = met.run.around(bytes, end);
+        name_end = met.run.end.min(end + NAME);
+        // So long a name has its operator too far away.
+        if met.run.end > name_end + GAP {
+            return None;
+        }
+    }
     let (link, after) = link(bytes, name_start, name_end)?;
-    let (start, stop, quoted) = take(bytes, after, link, word)?;
+    let (start, stop, quoted) = take(bytes, after, link, &mut met.word)?;
     Some(Value { start, end: stop, name_start, name_end, quoted, link })
 }
 
-fn name_byte(b: u8) -> bool {
+pub(crate) fn name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
 }
 
@@ -224,7 +275,7 @@ mod tests {
 
     fn found(text: &str) -> Option<String> {
         let at = text.to_ascii_lowercase().find("token")?;
-        let v = value(text.as_bytes(), at, at + 5, &mut (0, 0))?;
+        let v = value(text.as_bytes(), at, at + 5, &mut Met::default())?;
         Some(text[v.start..v.end].to_owned())
     }
 

@@ -1,20 +1,21 @@
 //! Finds where a rule may apply: most bytes of a disk are looked at here and nowhere else.
 //!
-//! Each position is asked one question: can the four bytes from here be the beginning of an anchor or a name? The answer
-//! is a bit of a table that fits into the innermost cache, and no answer waits for the one before it, as the steps of an
-//! automaton do: with thousands of literals, that is what makes the difference. Where the answer is yes, the literals that
-//! begin so are compared in full.
+//! Each position is asked one question: can the four bytes from here be part of an anchor or a name? Of each literal the
+//! four are chosen that are rarest in text. The answer is a bit of a table that fits into the innermost cache, and no
+//! answer waits for the one before it, as the steps of an automaton do: with thousands of literals, that is what makes
+//! the difference. Where the answer is yes, the literals that hold these four are compared in full.
 
 use crate::secrets::rules::SecretRule;
+use crate::secrets::words;
 use std::collections::BTreeMap;
 
 /// Finds where a rule may apply.
 pub(crate) struct Prefilter {
-    /// Beginnings of literals of three bytes or more.
-    quads: Table<2048>,
-    /// Of two.
+    /// Four bytes of each literal of three bytes or more.
+    quads: Table<8192>,
+    /// Literals of two.
     pairs: Table<128>,
-    /// Literals by their beginning: those of a bucket stand together.
+    /// Literals by their four bytes: those of a bucket stand together.
     order: Vec<Entry>,
     /// Where each bucket begins in `order`.
     buckets: Vec<u32>,
@@ -22,23 +23,26 @@ pub(crate) struct Prefilter {
     waiting: Vec<(Vec<u8>, Waiting)>,
 }
 
-/// A literal, and what tells at a glance that it is not the one: its first four bytes and the next four, folded.
+/// A literal, and what tells at a glance that it is not the one: four of its bytes and four others, folded.
 struct Entry {
     key: u32,
-    next: u32,
-    /// Which of the next bytes belong to the literal.
+    others: u32,
+    /// Which of the others belong to the literal.
     mask: u32,
     literal: u32,
+    /// Where the four stand in the literal, and where the others do.
+    at: u8,
+    beside: u8,
 }
 
-/// A set of beginnings: a bit for each hash.
+/// A set of keys: a bit for each hash.
 struct Table<const WORDS: usize> {
-    bits: Box<[u64; WORDS]>,
+    bits: Box<[u32; WORDS]>,
     empty: bool,
 }
 
 impl<const WORDS: usize> Table<WORDS> {
-    const SHIFT: u32 = 32 - WORDS.ilog2() - 6;
+    const SHIFT: u32 = 32 - WORDS.ilog2() - 5;
 
     fn new() -> Table<WORDS> {
         Table { bits: Box::new([0; WORDS]), empty: true }
@@ -46,14 +50,15 @@ impl<const WORDS: usize> Table<WORDS> {
 
     fn add(&mut self, key: u32) {
         let hash = mix(key) >> Self::SHIFT;
-        self.bits[(hash >> 6) as usize % WORDS] |= 1 << (hash & 63);
+        self.bits[(hash >> 5) as usize % WORDS] |= 1 << (hash & 31);
         self.empty = false;
     }
 
+    /// 1 or 0.
     #[inline(always)]
-    fn has(&self, key: u32) -> bool {
+    fn has(&self, key: u32) -> u32 {
         let hash = mix(key) >> Self::SHIFT;
-        self.bits[(hash >> 6) as usize % WORDS] >> (hash & 63) & 1 != 0
+        self.bits[(hash >> 5) as usize % WORDS] >> (hash & 31) & 1
     }
 }
 
@@ -64,9 +69,11 @@ fn mix(key: u32) -> u32 {
 }
 
 /// Bits of a bucket's number.
-const BUCKETS: u32 = 12;
+const BUCKETS: u32 = 13;
 /// Makes capitals small; what it does to other bytes does no harm, because literals are compared in full.
 const FOLD: u32 = 0x2020_2020;
+/// The same for eight bytes.
+const FOLD_EIGHT: u64 = 0x2020_2020_2020_2020;
 /// Two of four bytes.
 const PAIR: u32 = 0xffff;
 
@@ -106,30 +113,32 @@ impl Prefilter {
 
     fn of(waiting: Vec<(Vec<u8>, Waiting)>) -> Prefilter {
         let (mut quads, mut pairs) = (Table::new(), Table::new());
-        let mut order: Vec<Entry> = Vec::with_capacity(waiting.len());
+        let mut order: Vec<Entry> = Vec::with_capacity(2 * waiting.len());
         for (index, (literal, _)) in waiting.iter().enumerate() {
-            let index = index as u32;
+            let entry = |key| Entry { key, others: 0, mask: 0, literal: index as u32, at: 0, beside: 0 };
             match literal.len() {
                 // Shorter ones are refused where packs are read: they would be everywhere.
                 0 | 1 => {}
                 2 => {
                     let key = word(literal, 0) & PAIR;
                     pairs.add(key);
-                    order.push(Entry { key, next: 0, mask: 0, literal: index });
+                    order.push(entry(key));
                 }
                 // With each byte that may follow: one table is asked faster than two.
                 3 => {
                     for follower in (0..0x80u32).filter(|b| b & 0x20 != 0) {
                         let key = (word(literal, 0) & 0x00ff_ffff) | follower << 24;
                         quads.add(key);
-                        order.push(Entry { key, next: 0, mask: 0, literal: index });
+                        order.push(entry(key));
                     }
                 }
                 len => {
-                    let key = word(literal, 0);
-                    let mask = (0..4).filter(|i| len > 4 + i).fold(0, |mask, i| mask | 0xff << (8 * i));
+                    let at = rarest(literal);
+                    let beside = if at + 4 < len { at + 4 } else { 0 };
+                    let mask = (0..4).filter(|i| beside + i < len).fold(0, |mask, i| mask | 0xff << (8 * i));
+                    let (key, others) = (word(literal, at), word(literal, beside) & mask);
                     quads.add(key);
-                    order.push(Entry { key, next: word(literal, 4) & mask, mask, literal: index });
+                    order.push(Entry { others, mask, at: at as u8, beside: beside as u8, ..entry(key) });
                 }
             }
         }
@@ -146,44 +155,89 @@ impl Prefilter {
 
     /// Every place where a literal stands, overlapping ones too: `(first byte, one past the last, rules)`.
     pub(crate) fn candidates(&self, bytes: &[u8], mut each: impl FnMut(usize, usize, &Waiting)) {
-        for (at, window) in bytes.windows(4).enumerate() {
-            let key = u32::from_le_bytes([window[0], window[1], window[2], window[3]]) | FOLD;
-            if self.quads.has(key) {
+        let mut from = 0;
+        // Eight positions at once, and one branch for all of them.
+        while let Some(Ok(block)) = bytes.get(from..from + 12).map(<&[u8; 12]>::try_from) {
+            let met = self.eight(block);
+            if met != 0 {
+                self.each_of(met, bytes, from, &mut each);
+            }
+            from += 8;
+        }
+        for at in from..bytes.len() {
+            let key = word(bytes, at);
+            if self.quads.has(key) != 0 {
                 self.meet(bytes, at, key, &mut each);
             }
-        }
-        for at in bytes.len().saturating_sub(3)..bytes.len() {
-            self.meet(bytes, at, word(bytes, at), &mut each);
         }
         if !self.pairs.empty {
             self.short(bytes, &mut each);
         }
     }
 
-    /// Literals of two bytes, which no rule of ours has.
+    /// Which of the first eight positions may be in a literal: a bit for each.
+    #[inline(always)]
+    fn eight(&self, block: &[u8; 12]) -> u32 {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *block;
+        let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]) | FOLD_EIGHT;
+        let second = u64::from_le_bytes([e, f, g, h, i, j, k, l]) | FOLD_EIGHT;
+        let has = |four: u64, n: u32| self.quads.has((four >> (8 * n)) as u32);
+        (has(first, 0) | has(first, 1) << 1 | has(first, 2) << 2 | has(first, 3) << 3)
+            | (has(second, 0) << 4 | has(second, 1) << 5 | has(second, 2) << 6 | has(second, 3) << 7)
+    }
+
+    fn each_of(
+        &self,
+        mut met: u32,
+        bytes: &[u8],
+        from: usize,
+        each: &mut impl FnMut(usize, usize, &Waiting),
+    ) {
+        while met != 0 {
+            let at = from + met.trailing_zeros() as usize;
+            met &= met - 1;
+            self.meet(bytes, at, word(bytes, at), each);
+        }
+    }
+
+    /// Literals of two bytes.
     fn short(&self, bytes: &[u8], each: &mut impl FnMut(usize, usize, &Waiting)) {
         for at in 0..bytes.len() {
             let key = word(bytes, at) & PAIR;
-            if self.pairs.has(key) {
+            if self.pairs.has(key) != 0 {
                 self.meet(bytes, at, key, each);
             }
         }
     }
 
-    /// Compares the literals that begin like this.
+    /// Compares the literals that hold these four bytes.
     #[inline(never)]
     fn meet(&self, bytes: &[u8], at: usize, key: u32, each: &mut impl FnMut(usize, usize, &Waiting)) {
-        let next = word(bytes, at + 4);
         let bucket = (mix(key) >> (32 - BUCKETS)) as usize;
         let range = self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize;
-        for entry in self.order[range].iter().filter(|e| e.key == key && next & e.mask == e.next) {
+        for entry in self.order[range].iter().filter(|e| e.key == key) {
+            let Some(start) = at.checked_sub(usize::from(entry.at)) else { continue };
+            if word(bytes, start + usize::from(entry.beside)) & entry.mask != entry.others {
+                continue;
+            }
             let (literal, waiting) = &self.waiting[entry.literal as usize];
-            let end = at + literal.len();
-            if bytes.get(at..end).is_some_and(|b| b.eq_ignore_ascii_case(literal)) {
-                each(at, end, waiting);
+            let end = start + literal.len();
+            if bytes.get(start..end).is_some_and(|b| b.eq_ignore_ascii_case(literal)) {
+                each(start, end, waiting);
             }
         }
     }
+}
+
+/// Bytes of a literal that are looked at for its rarest four.
+const SEEN: usize = 64;
+
+/// Where the four bytes of a literal stand that are rarest in text.
+fn rarest(literal: &[u8]) -> usize {
+    let literal = &literal[..literal.len().min(SEEN)];
+    let common =
+        |at: usize| literal[at..at + 4].windows(2).map(|pair| words::common(pair[0], pair[1])).sum::<i32>();
+    (0..=literal.len() - 4).min_by_key(|at| common(*at)).unwrap_or(0)
 }
 
 /// Four bytes, folded; zeros stand for those beyond the end.

@@ -4,8 +4,10 @@
 use crate::pack::SecretSpec;
 use crate::rule::{Grade, Page};
 use crate::secrets::checksum::{Checksum, checksum};
+use crate::secrets::quick::Quick;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Longest match of a token rule, in bytes: a private key of 16384 bits in PEM fits.
@@ -17,7 +19,13 @@ pub(crate) struct SecretRule {
     pub(crate) spec: SecretSpec,
     pub(crate) checksum: Option<&'static Checksum>,
     compiled: OnceLock<Option<Compiled>>,
+    quick: OnceLock<Option<Quick>>,
+    /// How often it was tried before there was a table for it.
+    tries: AtomicU32,
 }
+
+/// Tries from which a table pays.
+const OFTEN: u32 = 48;
 
 /// What is made of the regular expressions.
 pub(crate) struct Compiled {
@@ -26,6 +34,8 @@ pub(crate) struct Compiled {
     pub(crate) group: usize,
     /// Longest possible match, bounded by [`LONGEST`].
     pub(crate) reach: usize,
+    /// Shortest possible match.
+    pub(crate) least: usize,
     pub(crate) allow: Vec<Regex>,
     /// What it is, and the identifier.
     pub(crate) beside: Vec<(String, Regex)>,
@@ -34,7 +44,8 @@ pub(crate) struct Compiled {
 impl SecretRule {
     pub(crate) fn new(page: Page, spec: SecretSpec) -> SecretRule {
         let checksum = spec.checksum.as_deref().and_then(checksum);
-        SecretRule { page: Arc::new(page), spec, checksum, compiled: OnceLock::new() }
+        let (page, tries) = (Arc::new(page), AtomicU32::new(0));
+        SecretRule { page, spec, checksum, compiled: OnceLock::new(), quick: OnceLock::new(), tries }
     }
 
     /// Whether it is a value that only its name gives away.
@@ -57,6 +68,24 @@ impl SecretRule {
         self.compiled.get_or_init(|| self.compile().ok()).as_ref()
     }
 
+    /// The table that tells most near misses, once the rule is tried often; `None` until then, and where it would be too
+    /// large.
+    pub(crate) fn quick(&self) -> Option<&Quick> {
+        if let Some(made) = self.quick.get() {
+            return made.as_ref();
+        }
+        if self.tries.fetch_add(1, Ordering::Relaxed) < OFTEN {
+            return None;
+        }
+        self.quick.get_or_init(|| self.table()).as_ref()
+    }
+
+    pub(crate) fn table(&self) -> Option<Quick> {
+        let (_, source) = self.source()?;
+        let hir = syntax::parse_with(&source, &syntax_config()).ok()?;
+        Quick::new(&hir, self.spec.before, &self.spec.anchors)
+    }
+
     /// What is wrong with the rule's expressions or names, for `rules check` and for user packs.
     pub(crate) fn error(&self) -> Option<String> {
         if let (Some(name), None) = (&self.spec.checksum, self.checksum) {
@@ -71,14 +100,20 @@ impl SecretRule {
         self.compile().err()
     }
 
-    fn compile(&self) -> Result<Compiled, String> {
-        let (field, source) = match (&self.spec.pattern, &self.spec.value) {
-            (Some(pattern), _) => ("pattern", pattern.clone()),
+    /// The expression and the field that it is from.
+    fn source(&self) -> Option<(&'static str, String)> {
+        match (&self.spec.pattern, &self.spec.value) {
+            (Some(pattern), _) => Some(("pattern", pattern.clone())),
             // To the end: of `a|ab`, the first alternative must not win and leave a rest.
-            (_, Some(value)) => ("value", format!(r"(?:{value})\z")),
-            _ => return Err("field `pattern` is missing".to_owned()),
-        };
-        let longest = self.spec.reach.or_else(|| longest(&source)).unwrap_or(LONGEST).min(LONGEST);
+            (_, Some(value)) => Some(("value", format!(r"(?:{value})\z"))),
+            _ => None,
+        }
+    }
+
+    fn compile(&self) -> Result<Compiled, String> {
+        let (field, source) = self.source().ok_or("field `pattern` is missing")?;
+        let bounds = bounds(&source);
+        let longest = self.spec.reach.or(bounds.1).unwrap_or(LONGEST).min(LONGEST);
         let regex =
             build(&source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
         let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").unwrap_or(0);
@@ -90,6 +125,7 @@ impl SecretRule {
             regex,
             group,
             reach: longest,
+            least: bounds.0,
             allow: allow.collect::<Result<_, _>>()?,
             beside: beside.collect::<Result<_, _>>()?,
         })
@@ -111,9 +147,10 @@ fn prefixes(pattern: &str) -> Vec<Vec<u8>> {
     seq.literals().map(|l| l.iter().map(|lit| lit.as_bytes().to_vec()).collect()).unwrap_or_default()
 }
 
-/// Longest possible match; `None` when there is no bound.
-fn longest(pattern: &str) -> Option<usize> {
-    syntax::parse_with(pattern, &syntax_config()).ok()?.properties().maximum_len()
+/// Shortest and longest possible match; `None` when there is no bound.
+fn bounds(pattern: &str) -> (usize, Option<usize>) {
+    let Ok(hir) = syntax::parse_with(pattern, &syntax_config()) else { return (0, None) };
+    (hir.properties().minimum_len().unwrap_or(0), hir.properties().maximum_len())
 }
 
 /// Byte-oriented: input need not be UTF-8.

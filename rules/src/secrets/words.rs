@@ -24,6 +24,16 @@ pub(crate) fn mean(text: &[u8], least: i32) -> Option<i32> {
     (count >= least.max(1)).then(|| sum / count)
 }
 
+/// How common it is that one byte follows another in text, in sixteenths of a bit; what is no letter is rarer than most
+/// pairs of letters are.
+pub(crate) fn common(first: u8, second: u8) -> i32 {
+    match (letter(first), letter(second)) {
+        (Some(a), Some(b)) => i32::from(PAIRS[a * 26 + b].cast_signed()),
+        _ if first.is_ascii_digit() || second.is_ascii_digit() => -32,
+        _ => 0,
+    }
+}
+
 fn letter(byte: u8) -> Option<usize> {
     byte.is_ascii_alphabetic().then(|| usize::from(byte.to_ascii_lowercase() - b'a'))
 }

@@ -26,7 +26,8 @@ impl Drop for Credential {
 
 pub(super) fn put(server: &str, username: &str, secret: &[u8]) -> Result<(), Kept> {
     let text = std::str::from_utf8(secret);
-    let secret = text.map_err(|_| Kept::Tool("the password is no text, which Docker's helper asks for".to_owned()))?;
+    let secret =
+        text.map_err(|_| Kept::Tool("the password is no text, which Docker's helper asks for".to_owned()))?;
     let credential = Credential {
         server_url: server.to_owned(),
         username: username.to_owned(),
@@ -34,7 +35,11 @@ pub(super) fn put(server: &str, username: &str, secret: &[u8]) -> Result<(), Kep
     };
     let input = serde_json::to_vec(&credential).map(Zeroizing::new);
     let said = ask(command("store"), &input.unwrap_or_default())?;
-    if said.success { Ok(()) } else { Err(Kept::Tool(format!("`{HELPER}` does not take the password; is the keyring locked?"))) }
+    if said.success {
+        Ok(())
+    } else {
+        Err(Kept::Tool(format!("`{HELPER}` does not take the password; is the keyring locked?")))
+    }
 }
 
 pub(super) fn get(server: &str, username: &str) -> Result<Found, Kept> {

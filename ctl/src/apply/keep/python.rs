@@ -10,7 +10,11 @@ pub(super) fn put(service: &str, username: &str, secret: &[u8]) -> Result<(), Ke
     // Without a line end some versions take the password for empty, and ask the terminal.
     let line = Zeroizing::new([secret, b"\n"].concat());
     let said = ask(command("set", service, username), &line)?;
-    if said.success { Ok(()) } else { Err(Kept::Tool("`keyring set` failed; is the keyring locked?".to_owned())) }
+    if said.success {
+        Ok(())
+    } else {
+        Err(Kept::Tool("`keyring set` failed; is the keyring locked?".to_owned()))
+    }
 }
 
 pub(super) fn get(service: &str, username: &str) -> Result<Found, Kept> {

@@ -170,7 +170,9 @@ mod tests {
         other.execute_batch(SCHEMA).unwrap();
         for n in 0..200 {
             let command = if n % 50 == 0 { format!("curl -u dev:{secret} x{n}") } else { format!("ls {n}") };
-            other.execute("INSERT INTO history VALUES (?1, ?2, ?3, '/')", (n.to_string(), n, command)).unwrap();
+            other
+                .execute("INSERT INTO history VALUES (?1, ?2, ?3, '/')", (n.to_string(), n, command))
+                .unwrap();
         }
         let blob = [&[0, 0xff], secret.as_bytes(), &[0, 1]].concat();
         other.execute("INSERT INTO \"odd \"\"name\" (data) VALUES (?1)", [&blob]).unwrap();
@@ -185,7 +187,10 @@ mod tests {
         assert!(!memchr_in(&everything(dir.path()), &secret), "nothing is left");
         let count = |sql: &str| other.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM history"), 199);
-        assert_eq!(count("SELECT count(*) FROM history WHERE command LIKE 'curl -u dev:REDACTED-BY-LAPWING x%'"), 3);
+        assert_eq!(
+            count("SELECT count(*) FROM history WHERE command LIKE 'curl -u dev:REDACTED-BY-LAPWING x%'"),
+            3
+        );
         let kept: Vec<u8> = other.query_row("SELECT data FROM \"odd \"\"name\"", [], |r| r.get(0)).unwrap();
         assert_eq!(kept, [&[0, 0xff][..], MARKER.as_bytes(), &[0, 1]].concat());
         assert_eq!(other.query_row("PRAGMA integrity_check", [], |r| r.get::<_, String>(0)).unwrap(), "ok");

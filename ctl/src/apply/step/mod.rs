@@ -3,8 +3,8 @@
 
 pub(crate) mod cells;
 pub(crate) mod create;
-pub(crate) mod mode;
 pub(crate) mod keep;
+pub(crate) mod mode;
 pub(crate) mod outside;
 pub(crate) mod quarantine;
 pub(crate) mod remove;

@@ -50,7 +50,8 @@ impl Bits {
         self.check(&stat, from)?;
         // A descriptor of this kind has no `fchmod`; its own name leads to the same file and to no other.
         let own = format!("/proc/self/fd/{}", fd.as_raw_fd());
-        sys::chmod(own.as_str(), Mode::from_raw_mode(to)).map_err(|e| Refused::from_errno("change its mode", e))
+        sys::chmod(own.as_str(), Mode::from_raw_mode(to))
+            .map_err(|e| Refused::from_errno("change its mode", e))
     }
 }
 

@@ -69,7 +69,8 @@ impl Pending for Remove {
         .map_err(|e| Refused::from_errno("set it aside", e))?;
         self.done = true;
         let moved = self.aside.stat()?.is_some_and(|s| s.st_ino == self.stat.st_ino);
-        let lasting = if moved && self.same() { self.spot.settle() } else { Err(Refused::Changed("content")) };
+        let lasting =
+            if moved && self.same() { self.spot.settle() } else { Err(Refused::Changed("content")) };
         if lasting.is_err() {
             self.revert()?;
         }

@@ -183,7 +183,9 @@ impl Rewrite {
         }
         match self.same(&now) {
             true => Ok(()),
-            false if self.grows && now.st_size > self.stat.st_size => self.prefix().and_then(|()| self.tail()),
+            false if self.grows && now.st_size > self.stat.st_size => {
+                self.prefix().and_then(|()| self.tail())
+            }
             false => Err(Refused::Changed("content")),
         }
     }

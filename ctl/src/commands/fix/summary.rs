@@ -16,7 +16,8 @@ impl Work<'_> {
             let mended: Vec<String> = self.applier.receipt.mended.iter().map(|m| m.id.clone()).collect();
             examine::mended(self.show.home, &mended)?;
             self.report.receipt = Some(self.applier.receipt.id.clone());
-            let touched: BTreeSet<String> = self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
+            let touched: BTreeSet<String> =
+                self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
             self.show.workshop.remember(&touched.into_iter().collect::<Vec<_>>())?;
         }
         let exit = self.report.verdict();
@@ -36,7 +37,7 @@ impl Work<'_> {
             let text = match (&item.reason, item.status) {
                 (Some(why), _) => format!("not changed: {}", why.text),
                 (None, Status::Gone) => "is not there any more".to_owned(),
-                (None, _) => format!("by hand: {}", clean(&item.summary)),
+                (None, _) => clean(&item.summary),
             };
             wrap(&mut self.session.out, &format!("{}  ", item.id), &text, width)?;
         }

@@ -38,7 +38,9 @@ pub(super) struct Work<'a> {
 fn wanted(records: &[&Record]) -> Vec<Wanted> {
     let mut all = Vec::new();
     for record in records {
-        let paths: BTreeSet<&str> = record.sightings.iter().map(|s| s.path.as_str()).collect();
+        // A database's log is mended with its database.
+        let whole = |path: &'_ str| path.len() - if path.ends_with("-wal") { "-wal".len() } else { 0 };
+        let paths: BTreeSet<&str> = record.sightings.iter().map(|s| &s.path[..whole(&s.path)]).collect();
         let paths = if paths.is_empty() { BTreeSet::from([""]) } else { paths };
         all.extend(paths.into_iter().map(|path| Wanted { id: record.id.clone(), path: path.to_owned() }));
     }
@@ -114,7 +116,8 @@ impl Work<'_> {
             let shown: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).collect();
             self.show.finding(&mut self.session.out, &record, &shown)?;
             let safe = shown.iter().all(|p| p.safety == Safety::Safe);
-            let answer = if self.args.yes && safe { Answer::Yes } else { self.question(&record, &plans, &mut input)? };
+            let answer =
+                if self.args.yes && safe { Answer::Yes } else { self.question(&record, &plans, &mut input)? };
             match answer {
                 Answer::Yes => {
                     let can = doable(plans, &mut self.report);
@@ -139,18 +142,26 @@ impl Work<'_> {
     }
 
     fn status(&mut self, plans: &[Planned], status: Status) {
-        let status = |plan: &Plan| if plan.steps.is_empty() && status == Status::Skipped { Status::Manual } else { status };
+        let status = |plan: &Plan| {
+            if plan.steps.is_empty() && status == Status::Skipped { Status::Manual } else { status }
+        };
         self.report.results.extend(plans.iter().map(|(f, plan)| Item::new(f, plan, status(plan))));
     }
 
     /// Asks until there is an answer that goes on.
-    fn question(&mut self, record: &Record, plans: &[Planned], input: &mut dyn BufRead) -> anyhow::Result<Answer> {
+    fn question(
+        &mut self,
+        record: &Record,
+        plans: &[Planned],
+        input: &mut dyn BufRead,
+    ) -> anyhow::Result<Answer> {
         let can = plans.iter().any(|(_, plan)| !plan.steps.is_empty());
         loop {
             match ask(&mut self.session.out, input, can)? {
                 Answer::Explain => self.explain(record)?,
                 Answer::Ignore => {
-                    let reason = line(&mut self.session.out, input, "Why is it all right? ")?.unwrap_or_default();
+                    let reason =
+                        line(&mut self.session.out, input, "Why is it all right? ")?.unwrap_or_default();
                     if !reason.trim().is_empty() {
                         let decision = Some((reason.trim(), None));
                         let engine = self.show.workshop.engine();
@@ -232,7 +243,8 @@ fn gone_item(record: &Record) -> Item {
 
 /// Plans that a machine can do; the others are only told.
 fn doable(plans: Vec<Planned>, report: &mut Report) -> Vec<Planned> {
-    let (can, manual): (Vec<Planned>, Vec<Planned>) = plans.into_iter().partition(|(_, p)| !p.steps.is_empty());
+    let (can, manual): (Vec<Planned>, Vec<Planned>) =
+        plans.into_iter().partition(|(_, p)| !p.steps.is_empty());
     report.results.extend(manual.iter().map(|(f, p)| Item::new(f, p, Status::Manual)));
     can
 }

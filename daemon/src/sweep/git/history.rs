@@ -81,11 +81,15 @@ pub(super) fn search(
     }
     let mut reader = store.reader(MEMORY, usize::try_from(largest(scope)).unwrap_or(usize::MAX));
     let mut work = Work { scope, store, job, shown, names: Names::default(), objects: Vec::new() };
-    work.sort_out(&mut reader, done);
     // Names may cost half of what there is, so that each run comes further.
     let half = job.budget.load(Ordering::Relaxed) / 2;
-    let spent = |reader: &mut Reader<'_>| job.budget.fetch_sub(reader.work(), Ordering::Relaxed) <= half;
-    let walked = work.names.walk(&mut reader, &|reader| scope.stopped() || spent(reader));
+    let spent = |reader: &mut Reader<'_>| {
+        let work = reader.work();
+        job.budget.fetch_sub(work, Ordering::Relaxed).saturating_sub(work) <= half
+    };
+    let over = |reader: &mut Reader<'_>| scope.stopped() || spent(reader);
+    work.sort_out(&mut reader, &over, done);
+    let walked = work.names.walk(&mut reader, &over);
     drop(reader);
     if walked.broken > 0
         || (walked.missing > 0 && !repository.partial && !repository.shallow && store.outside.is_empty())
@@ -126,8 +130,9 @@ struct Work<'w, 'a> {
 }
 
 impl Work<'_, '_> {
-    /// Which objects are files, and which are commits that name them.
-    fn sort_out(&mut self, reader: &mut Reader<'_>, done: &mut Done) {
+    /// Which objects are files, and which are commits that name them. Commits are read until it is `over`; files that
+    /// none of them names are searched without a name.
+    fn sort_out(&mut self, reader: &mut Reader<'_>, over: &dyn Fn(&mut Reader<'_>) -> bool, done: &mut Done) {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut broken = 0;
         let (packs, loose) = self.job.among;
@@ -141,6 +146,7 @@ impl Work<'_, '_> {
                 match kind {
                     Some(Kind::Blob) if (place as u64) < from => {}
                     Some(Kind::Blob) => self.objects.push(Object::Packed(number(n), number(place))),
+                    Some(Kind::Commit) if over(reader) => {}
                     Some(Kind::Commit) => match reader.packed(n, pack.offset(place)) {
                         Ok((_, bytes)) => drop(self.names.commit(pack.id(place), &bytes)),
                         Err(_) => broken += 1,
@@ -156,6 +162,7 @@ impl Work<'_, '_> {
             }
             match reader.kind(id) {
                 Some(Kind::Blob) => self.objects.push(Object::Loose(number(n))),
+                Some(Kind::Commit) if over(reader) => {}
                 Some(Kind::Commit) => match reader.loose(id) {
                     Ok((_, bytes)) => drop(self.names.commit(id, &bytes)),
                     Err(_) => broken += 1,

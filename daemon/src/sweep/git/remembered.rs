@@ -174,12 +174,14 @@ mod tests {
         }
     }
 
+    fn git(dir: &Path, args: &[&str]) {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@b"]).args(args).current_dir(dir);
+        assert!(command.output().unwrap().status.success(), "{args:?}");
+    }
+
     fn repository(dir: &Path) {
-        let git = |args: &[&str]| {
-            let mut command = Command::new("git");
-            command.args(["-c", "user.name=a", "-c", "user.email=a@b"]).args(args).current_dir(dir);
-            assert!(command.output().unwrap().status.success(), "{args:?}");
-        };
+        let git = |args: &[&str]| git(dir, args);
         git(&["init", "-q"]);
         for n in 0..400 {
             let token = fill("token: dop_v1_{{hex:64}}\n", &n.to_string());
@@ -232,6 +234,48 @@ mod tests {
         let mut done = Done::default();
         history(&scope, &met, &memory, &AtomicI64::new(BUDGET), &mut done);
         assert_eq!((done.bytes, done.kept.len(), done.batch.histories.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn commits_are_read_within_the_budget() {
+        let dir = tempfile::tempdir().unwrap();
+        git(dir.path(), &["init", "-q"]);
+        let token = fill("token: dop_v1_{{hex:64}}\n", "budget");
+        std::fs::write(dir.path().join("a.yml"), token).unwrap();
+        git(dir.path(), &["add", "."]);
+        for n in 0..40 {
+            let long = format!("{n} of many words\n").repeat(4000);
+            git(dir.path(), &["commit", "-q", "--allow-empty", "-m", &long]);
+        }
+        for packed in [false, true] {
+            if packed {
+                git(dir.path(), &["gc", "-q"]);
+            }
+            let home = Home::other(dir.path());
+            let (engine, ids) = (Engine::builtin(), Fingerprinter::new(|| Zeroizing::new([1; 32])));
+            let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
+            let scope = Scope {
+                engine: &engine,
+                ids: &ids,
+                policy: &policy,
+                machine: &machine,
+                home: &home,
+                watch: &watch,
+                skip: Paths::default(),
+                largest: 1 << 20,
+                all: false,
+                history: u64::MAX,
+                remembered: HashMap::new(),
+                jobs: 1,
+            };
+            let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
+            let (budget, mut done) = (AtomicI64::new(200_000), Done::default());
+            history(&scope, &met, &Memory::default(), &budget, &mut done);
+            let found = done.batch.more.iter().flat_map(|(_, seen)| seen).count();
+            // Half of it, and the commit with which that was used up.
+            assert_eq!((found, done.missed.contains_key(&Reason::History)), (1, false), "{packed}");
+            assert!((0..100_000).contains(&budget.into_inner()), "{packed}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::settings::reader;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "keeps the token where Cargo's provider `cargo:libsecret` looks for it";
+const ELSE: &str = "Cargo keeps the token in the keyring by itself";
 const PROVIDER: &str = "cargo:libsecret";
 /// The first Cargo with credential providers.
 const LEAST: (u64, u64) = (1, 74);
@@ -24,23 +25,23 @@ const LIBRARY: &[&str] = &[
 
 fn plan(moving: &Moving<'_>) -> Option<Draft> {
     if !at_least("cargo", LEAST, moving.facts) {
-        return Some(by_hand(WHAT, "this needs Cargo 1.74 or newer on your search path"));
+        return Some(by_hand(ELSE, "this needs Cargo 1.74 or newer on your search path"));
     }
     if !LIBRARY.iter().any(|path| moving.facts.stat(path).known().is_some()) {
-        return Some(by_hand(WHAT, "Cargo opens libsecret for this: install it (libsecret-1-0, or libsecret)"));
+        return Some(by_hand(ELSE, "Cargo opens libsecret for this: install it (libsecret-1-0, or libsecret)"));
     }
     let (dir, _) = moving.target.path.rsplit_once('/')?;
     let config = format!("{dir}/config.toml");
     let known = moving.facts.read(&config).known().unwrap_or_default();
     let Some((label, index)) = registry(&moving.entry.key, &known) else {
         let why = format!("{config} does not say the index of this registry, by which Cargo looks the token up");
-        return Some(by_hand(WHAT, why));
+        return Some(by_hand(ELSE, why));
     };
     let provider = match providers(&known, &moving.entry.key) {
         Providers::Unset => Some(set_provider(&config, moving)?),
         Providers::Keyring => None,
         Providers::Other => {
-            return Some(by_hand(WHAT, format!("{config} names other providers: add `{PROVIDER}` there as the last")));
+            return Some(by_hand(ELSE, format!("{config} names other providers: add `{PROVIDER}` there as the last")));
         }
     };
     let (start, end) = line(moving.target.bytes, moving.entry.span)?;
@@ -178,7 +179,7 @@ mod tests {
         let other = home(&text).file("~/.cargo/config.toml", "[registry]\nglobal-credential-providers = [\"pass\"]\n");
         for home in [old, bare, odd, other] {
             let plan = one(&home);
-            assert!(plan.safety == Safety::Manual && !plan.left.is_empty(), "{}", plan.summary);
+            assert!(plan.safety == Safety::Manual && plan.summary.starts_with("left to you: "), "{}", plan.summary);
         }
     }
 }

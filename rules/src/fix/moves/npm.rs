@@ -8,6 +8,7 @@ use crate::secret::Secret;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "keeps the token in the keyring, and writes a reference in its place";
+const ELSE: &str = "the token can be kept in the keyring";
 
 fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let yarn = moving.target.path.ends_with(".yarnrc.yml");
@@ -18,7 +19,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
         return None;
     }
     let Some((rc, shell)) = start_up(moving.facts) else {
-        return Some(by_hand(WHAT, "your shell is none that this knows how to hand the token over with"));
+        return Some(by_hand(ELSE, "your shell is none that this knows how to hand the token over with"));
     };
     let host = host(&moving.entry.key);
     let name = name(&[program, &host]);
@@ -27,7 +28,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let known = moving.facts.read(rc).known().unwrap_or_default();
     let function = if shell == crate::fix::kept::Shell::Fish { format!("function {program} ") } else { format!("{program}()") };
     if memchr::memmem::find(&known, function.as_bytes()).is_some() {
-        return Some(by_hand(WHAT, format!("{rc} has a function `{program}` already: hand {variable} over there")));
+        return Some(by_hand(ELSE, format!("{rc} has a function `{program}` already: hand {variable} over there")));
     }
     let step = other(rc, moving.facts, |bytes| Some(vec![appended(bytes, &text)]), &text)?;
     let (start, end) = moving.at;
@@ -110,7 +111,7 @@ mod tests {
         let own = Home::default().var("SHELL", "/bin/bash").file("~/.bashrc", "npm() { nice npm; }\n");
         for home in [Home::default().var("SHELL", "/bin/ion"), own] {
             let (_, plan) = one("~/.npmrc", text, home);
-            assert!(plan.safety == Safety::Manual && !plan.left.is_empty());
+            assert!(plan.safety == Safety::Manual && plan.summary.starts_with("left to you: "));
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::secret::Secret;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "keeps the secret in the keyring, where the start-up file looks it up";
+const ELSE: &str = "the secret can be kept in the keyring";
 
 fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let variable = moving.entry.key.strip_prefix("env.")?;
@@ -15,7 +16,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let (dir, file) = path.rsplit_once('/')?;
     let fish = file.ends_with(".fish");
     if file.ends_with(".conf") || matches!(file, "fish_variables" | ".pam_environment" | ".cshrc" | ".tcshrc" | ".login") {
-        return Some(by_hand(WHAT, format!("{file} cannot run a program, so nothing can be looked up there")));
+        return Some(by_hand(ELSE, format!("{file} cannot run a program, so nothing can be looked up there")));
     }
     // Two files may export the same name for different accounts.
     let folder = if dir == "~" || dir.starts_with("~/.config") { "" } else { dir.rsplit('/').next().unwrap_or("") };

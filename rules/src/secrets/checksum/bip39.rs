@@ -2,12 +2,14 @@
 //! others.
 
 use super::{Checksum, Evidence, Mend, Proof, Seen};
+use crate::secrets::published::published;
 use bip0039::{Error, Mnemonic};
 use sha2::{Digest, Sha256};
 
 pub(crate) const CHECKSUM: Checksum = Checksum { check, mend: Mend::Proof(mend) };
 
-/// The phrases that development tools come with; everybody's play money is theirs.
+/// The phrases that development tools come with; everybody's play money is theirs. The standard's vectors are among what
+/// is [`published`].
 const PUBLIC: &[&str] = &[
     "myth like bonus scare over problem client lizard pioneer submit female collect",
     "candy maple cake sugar pudding cream honey rich smooth crumble sweet treat",
@@ -30,10 +32,17 @@ fn check(seen: &Seen<'_>) -> Evidence {
     let mut different: Vec<&str> = phrase.split(' ').collect();
     different.sort_unstable();
     different.dedup();
-    if different.len() < DIFFERENT || PUBLIC.contains(&phrase.as_str()) {
+    if different.len() < DIFFERENT
+        || PUBLIC.contains(&phrase.as_str())
+        || published(phrase.as_bytes())
+    {
         return Proof::Harmless.into();
     }
-    match Mnemonic::<bip0039::English>::validate(&phrase) {
+    judged(&phrase, count)
+}
+
+fn judged(phrase: &str, count: usize) -> Evidence {
+    match Mnemonic::<bip0039::English>::validate(phrase) {
         Ok(()) => Evidence::from(Proof::HOLDS).tell(format!("{count} words")),
         Err(Error::InvalidChecksum) => Proof::FAILS.into(),
         // Words that are in no list are prose, or a phrase in another language.
@@ -76,8 +85,11 @@ mod tests {
     #[test]
     fn known_answer() {
         let head = "ozone drill grab fiber curtain grace pudding thank cruise elder eight";
-        assert_eq!(said(&format!("{head} picnic")).proof, Proof::HOLDS);
+        let picnic = format!("{head} picnic");
+        assert_eq!(judged(&picnic, 12).proof, Proof::HOLDS);
         assert_eq!(said(&format!("{head} piece")).proof, Proof::FAILS);
+        // Everybody has read it.
+        assert_eq!(said(&picnic.to_uppercase().replace(' ', "\n")).proof, Proof::Harmless);
     }
 
     #[test]

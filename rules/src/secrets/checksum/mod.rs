@@ -3,7 +3,7 @@
 
 mod kit;
 
-pub(crate) use kit::evidence::{Evidence, Proof, Worth};
+pub(crate) use kit::evidence::{Evidence, Proof, Worth, lapsed};
 
 /// A secret and what stands around it.
 #[derive(Clone, Copy)]

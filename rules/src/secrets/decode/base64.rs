@@ -10,17 +10,25 @@ const SHORTEST: usize = 20;
 /// Longest stretch decoded at once.
 const LONGEST: usize = 1 << 20;
 
-/// Letters of either alphabet.
-const ALPHABET: [bool; 256] = {
-    let mut table = [false; 256];
-    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+/// What each letter of either alphabet stands for; [`NONE`] for other bytes.
+const VALUES: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut i = 0;
     while i < letters.len() {
-        table[letters[i] as usize] = true;
+        table[letters[i] as usize] = i as u8;
         i += 1;
     }
+    table[b'-' as usize] = 62;
+    table[b'_' as usize] = 63;
     table
 };
+const NONE: u8 = 0xff;
+
+#[inline(always)]
+fn letter(byte: u8) -> bool {
+    VALUES[usize::from(byte)] != NONE
+}
 
 pub(crate) fn views(bytes: &[u8], each: &mut dyn FnMut(View)) {
     let mut at = 0;
@@ -33,15 +41,15 @@ pub(crate) fn views(bytes: &[u8], each: &mut dyn FnMut(View)) {
 /// The next run of at least [`SHORTEST`] letters from `at` on.
 fn next_run(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     while let Some(last) = bytes.get(at + SHORTEST - 1) {
-        if !ALPHABET[usize::from(*last)] {
+        if !letter(*last) {
             at += SHORTEST;
             continue;
         }
-        match bytes[at..at + SHORTEST].iter().rposition(|b| !ALPHABET[usize::from(*b)]) {
+        match bytes[at..at + SHORTEST].iter().rposition(|b| !letter(*b)) {
             Some(gap) => at += gap + 1,
             None => {
                 let rest = &bytes[at + SHORTEST..];
-                let more = rest.iter().position(|b| !ALPHABET[usize::from(*b)]).unwrap_or(rest.len());
+                let more = rest.iter().position(|b| !letter(*b)).unwrap_or(rest.len());
                 return Some((at, at + SHORTEST + more));
             }
         }
@@ -82,17 +90,23 @@ fn starts(run: &[u8], edge: bool) -> impl Iterator<Item = usize> {
 }
 
 fn base64(run: &[u8]) -> Option<Vec<u8>> {
-    let url = run.iter().any(|b| matches!(b, b'-' | b'_'));
-    let encoding = if url { BASE64URL_NOPAD } else { BASE64_NOPAD };
-    // Most runs are identifiers and paths: their first bytes already decode to noise.
-    let head = encoding.decode(run.get(..8)?).ok()?;
-    if !head.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | 0..=0x7e)) {
+    if !begins_readable(run.first_chunk()?) {
         return None;
     }
+    let url = run.iter().any(|b| matches!(b, b'-' | b'_'));
+    let encoding = if url { BASE64URL_NOPAD } else { BASE64_NOPAD };
     // One letter more than whole groups cannot be: it belongs to what follows.
     let whole = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
     // Trailing bits need not be zero in the wild.
     encoding.decode(whole).or_else(|_| encoding.decode(&whole[..whole.len() & !3])).ok()
+}
+
+/// Most runs are identifiers and paths: their first letters already decode to noise.
+#[inline]
+fn begins_readable(letters: &[u8; 8]) -> bool {
+    let value = |n: usize| u64::from(VALUES[usize::from(letters[n])]);
+    let six = (0..8).fold(0, |all, n| all << 6 | value(n));
+    (0..6).all(|n| matches!((six >> (8 * n)) as u8, b'\t' | b'\n' | b'\r' | 0..=0x7e))
 }
 
 fn offer(plain: Vec<u8>, origin: (usize, usize), each: &mut dyn FnMut(View)) {

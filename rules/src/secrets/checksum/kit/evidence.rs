@@ -116,6 +116,8 @@ impl Worth {
     /// Severity and note at this time: what has ended alarms nobody, but is still told.
     pub(crate) fn at(self, now: i64, page: Severity, note: Option<String>) -> (Severity, Option<String>) {
         let severity = self.severity.unwrap_or(page);
+        // What cannot work alarms nobody, but a mistyped key may stand beside the right one.
+        let severity = if self.refuted { severity.min(Severity::Low) } else { severity };
         let Some((end, day)) = self.expires.and_then(|end| Some((end, day(end)?))) else {
             return (severity, note);
         };
@@ -123,6 +125,20 @@ impl Worth {
         let words = format!("{} {day}", if past { "expired" } else { "expires" });
         let note = note.map_or_else(|| words.clone(), |note| format!("{note}; {words}"));
         (if past { Severity::Info } else { severity }, Some(note))
+    }
+}
+
+/// Severity and note of what was found earlier, as they are now: the end that [`Worth::at`] has told may have come since.
+pub(crate) fn lapsed(severity: Severity, note: Option<&str>, now: i64) -> (Severity, Option<String>) {
+    let ended = |note: &str| {
+        let (before, end) = note.rsplit_once("expires ")?;
+        let told = (before.is_empty() || before.ends_with("; ")) && end.len() == "2027-01-05".len();
+        // As days they are ordered like their letters.
+        (told && end < day(now)?.as_str()).then(|| format!("{before}expired {end}"))
+    };
+    match note.and_then(ended) {
+        Some(note) => (Severity::Info, Some(note)),
+        None => (severity, note.map(str::to_owned)),
     }
 }
 
@@ -163,6 +179,30 @@ mod tests {
         let at = |now| said.worth.at(now, Severity::High, said.note());
         assert_eq!(at(1_680_307_199), (Severity::High, Some("org acme; expires 2023-04-01".to_owned())));
         assert_eq!(at(1_680_307_200), (Severity::Info, Some("org acme; expired 2023-04-01".to_owned())));
+    }
+
+    #[test]
+    fn what_ends_later_is_told_later() {
+        let end = 1_680_307_200;
+        let said = Evidence::unknown().tell("org acme").expires(Some(end));
+        let (severity, note) = said.worth.at(end - 1, Severity::High, said.note());
+        let later = |days: i64| lapsed(severity, note.as_deref(), end + days * 86_400);
+        assert_eq!(later(-9), (severity, note.clone()));
+        assert_eq!(later(1), (Severity::Info, Some("org acme; expired 2023-04-01".to_owned())));
+        assert_eq!(lapsed(Severity::Low, None, end), (Severity::Low, None));
+        for note in ["it expires soon", "expires 2023-04-01 or so", "xexpires 2023-04-01"] {
+            assert_eq!(lapsed(Severity::Low, Some(note), i64::MAX).0, Severity::Low, "{note}");
+            assert_eq!(lapsed(Severity::Low, Some(note), end * 2), (Severity::Low, Some(note.to_owned())));
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_at_most_low() {
+        let said = Evidence::from(Proof::FAILS);
+        let (severity, note) = said.worth.at(0, Severity::Critical, said.note());
+        assert_eq!(severity, Severity::Low);
+        assert!(note.unwrap().starts_with("its checksum does not hold"));
+        assert_eq!(said.worth.at(0, Severity::Info, None).0, Severity::Info);
     }
 
     #[test]
