@@ -1,10 +1,11 @@
 //! Gathers what a [`Mender`] finds in the windows of one file into plans.
 
 use super::copies::{Copies, Taken, telling};
+use super::drafts::{binary, counted, planned, records, redaction};
 use super::edit::tidy;
 use super::mender::{self, Mender};
 use super::plan::{Draft, Edit, Step};
-use super::planner::{Planned, binary, counted, planned, records, redaction};
+use super::planner::Planned;
 use super::redact::{self, Shape};
 use crate::cx::Cx;
 use crate::engine::Engine;

@@ -69,6 +69,6 @@ mod tests {
         let home = Home::default().file("~/.gitconfig", "[credential]\n\thelper = store\n");
         let found = plans(&Engine::builtin(), &home, "~/.gitconfig");
         let (_, plan) = found.iter().find(|(f, _)| f.page.id == RULE).unwrap();
-        assert!(plan.safety == Safety::Manual && plan.left[0].starts_with("no helper of Git"));
+        assert!(plan.safety == Safety::Manual && plan.summary.contains("no helper of Git"), "{}", plan.summary);
     }
 }
