@@ -2,7 +2,8 @@
 //! see that nothing of it runs. Rotating comes after, and is for people.
 
 use super::plan::{Draft, Step};
-use super::planner::{Planned, planned};
+use super::drafts::planned;
+use super::planner::Planned;
 use crate::cx::Cx;
 use crate::engine::Engine;
 use crate::facts::Facts;
