@@ -56,7 +56,8 @@ fn holding(session: &Session, secret: &str) -> Vec<PathBuf> {
 fn git(session: &Session, host: &str) -> Run {
     let mut command = session.tool("git", &["credential", "fill"]);
     command.env("GIT_TERMINAL_PROMPT", "0");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     write!(child.stdin.take().unwrap(), "protocol=https\nhost={host}\n\n").unwrap();
     finish(child)
 }
@@ -181,19 +182,27 @@ fn a_start_up_file_looks_its_secret_up() {
     let fixed = moved(&session, "gitlab*");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     let after = String::from_utf8(session.home.read(".bashrc")).unwrap();
-    assert_eq!(after, "alias ll='ls -l'\nexport GITLAB_TOKEN=\"$(lapwing secret get gitlab-token)\" # mine\n");
+    assert_eq!(
+        after,
+        "alias ll='ls -l'\nexport GITLAB_TOKEN=\"$(lapwing secret get gitlab-token)\" # mine\n"
+    );
     assert!(doctor(&session).findings().is_empty());
     let mut shell = session.tool("bash", &["--norc", "-c", ". ~/.bashrc; printf %s \"$GITLAB_TOKEN\""]);
     assert_eq!(must(&mut shell), secret);
     let undone = session.run(&["undo"]);
-    assert!(undone.code == 0 && undone.said().contains("lapwing secret get gitlab-token"), "{}", undone.both());
+    assert!(
+        undone.code == 0 && undone.said().contains("lapwing secret get gitlab-token"),
+        "{}",
+        undone.both()
+    );
     assert!(holding(&session, &secret).is_empty());
     // Another secret of the same name is not overwritten.
     session.home.write(".bashrc", format!("export GITLAB_TOKEN={}\n", fill("glpat-{{alnum:20}}", "other")));
     doctor(&session);
     let taken = moved(&session, "gitlab*");
     assert!(taken.code == 1 && taken.said().contains("another secret"), "{}", taken.both());
-    let kept = run(&mut session.tool("secret-tool", &["lookup", "application", "lapwing", "name", "gitlab-token"]));
+    let kept =
+        run(&mut session.tool("secret-tool", &["lookup", "application", "lapwing", "name", "gitlab-token"]));
     assert_eq!(kept.stdout(), secret);
 }
 
@@ -216,9 +225,12 @@ impl Registry {
                 let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
                 let Some(Ok(first)) = lines.next() else { continue };
                 let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-                let headers: Vec<String> = lines.map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
+                let headers: Vec<String> =
+                    lines.map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
                 let header = |name: &str| {
-                    let of = |line: &String| line.split_once(": ").map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()));
+                    let of = |line: &String| {
+                        line.split_once(": ").map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
+                    };
                     headers.iter().filter_map(of).find(|(n, _)| n == name).map(|(_, value)| value)
                 };
                 let credential = header("authorization");
@@ -261,8 +273,9 @@ fn cargo_asks_its_own_provider() {
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     assert!(doctor(&session).of("cred.cargo").is_empty());
     assert_eq!(holding(&session, &secret), Vec::<PathBuf>::new());
-    let search =
-        |session: &Session| run(&mut session.tool("env", &[env!("CARGO"), "search", "--registry", "own", "acme"]));
+    let search = |session: &Session| {
+        run(&mut session.tool("env", &[env!("CARGO"), "search", "--registry", "own", "acme"]))
+    };
     let found = search(&session);
     assert_eq!(found.code, 0, "{}", found.both());
     assert!(registry.credentials().iter().any(|c| *c == secret), "{}", found.both());
@@ -285,7 +298,8 @@ fn npm_gets_its_token_from_a_function_of_the_shell() {
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     assert!(doctor(&session).of("cred.npm").is_empty());
     assert_eq!(holding(&session, &secret), Vec::<PathBuf>::new());
-    let mut shell = session.tool("bash", &["--norc", "-c", ". ~/.bashrc; npm whoami --update-notifier=false; env"]);
+    let mut shell =
+        session.tool("bash", &["--norc", "-c", ". ~/.bashrc; npm whoami --update-notifier=false; env"]);
     let said = run(&mut shell);
     assert!(said.stdout().starts_with("me\n"), "{}", said.both());
     assert!(registry.credentials().iter().any(|c| *c == format!("Bearer {secret}")));
@@ -311,7 +325,9 @@ fn dockers_helper_gets_the_password() {
     assert!(doctor(&session).of("cred.docker").is_empty());
     let after: serde_json::Value = serde_json::from_slice(&session.home.read(".docker/config.json")).unwrap();
     assert_eq!(after["credHelpers"]["a.example"], "secretservice", "{after}");
-    assert!(holding(&session, &auth).is_empty() && holding(&session, &secret).is_empty() && !other.is_empty());
+    assert!(
+        holding(&session, &auth).is_empty() && holding(&session, &secret).is_empty() && !other.is_empty()
+    );
     let mut get = session.tool("docker-credential-secretservice", &["get"]);
     let mut child = get.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"a.example").unwrap();
@@ -351,7 +367,10 @@ fn what_was_rotated_is_not_asked_for_again() {
     let doc = home.doctor().document(1);
     let id = common::text(&doc.of("github-pat")[0]["id"]);
     let shown = home.run(&["show", &id]).stdout();
-    assert!(shown.contains("To rotate it") && shown.contains("https://github.com/settings/tokens"), "{shown}");
+    assert!(
+        shown.contains("To rotate it") && shown.contains("https://github.com/settings/tokens"),
+        "{shown}"
+    );
     assert!(shown.contains(&format!("lapwing rotated {id}")), "{shown}");
     assert_eq!(home.run(&["rotated", &id]).code, 0);
     // It holds when the file is mended, too.

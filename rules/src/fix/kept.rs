@@ -7,7 +7,8 @@ use crate::rule::Safety;
 use crate::target::Target;
 
 /// What every move leaves as it is.
-pub(super) const UNDO: &str = "undo puts the file back without the secret, which stays in the keyring until you remove it there";
+pub(super) const UNDO: &str =
+    "undo puts the file back without the secret, which stays in the keyring until you remove it there";
 
 /// A plan that stays with people: what could be done, and why it cannot.
 pub(super) fn by_hand(what: &str, why: impl AsRef<str>) -> Draft {
@@ -45,7 +46,9 @@ pub(super) fn other(
         Fact::Known(bytes) => {
             Some(Step::Edit { path: path.to_owned(), guard: digest(&bytes), edits: edit(&bytes)? })
         }
-        Fact::Absent => Some(Step::Create { path: path.to_owned(), bytes: fresh.as_bytes().to_vec(), mode: 0o600 }),
+        Fact::Absent => {
+            Some(Step::Create { path: path.to_owned(), bytes: fresh.as_bytes().to_vec(), mode: 0o600 })
+        }
         Fact::Unknown(_) => None,
     }
 }
@@ -121,7 +124,9 @@ pub(super) fn wrapper(shell: Shell, program: &str, variable: &str, name: &str) -
     let given = assigned(shell, variable, name);
     let function = match shell {
         Shell::Posix => format!("{program}() {{ {given}command {program} \"$@\"; }}\n"),
-        Shell::Fish => format!("function {program} --wraps {program}\n    {given}command {program} $argv\nend\n"),
+        Shell::Fish => {
+            format!("function {program} --wraps {program}\n    {given}command {program} $argv\nend\n")
+        }
     };
     note + &function
 }
@@ -146,7 +151,10 @@ mod tests {
             .file_mode("/usr/bin/tool", b"", 0o644)
             .file_mode("/usr/lib/git-core/other", b"", 0o755);
         assert_eq!(program("tool", &[], &home).as_deref(), Some("/opt/bin/tool"));
-        assert_eq!(program("other", &["/usr/lib/git-core"], &home).as_deref(), Some("/usr/lib/git-core/other"));
+        assert_eq!(
+            program("other", &["/usr/lib/git-core"], &home).as_deref(),
+            Some("/usr/lib/git-core/other")
+        );
         assert_eq!(program("none", &["/usr/bin"], &home), None);
     }
 

@@ -1,7 +1,9 @@
 //! A registry's token becomes a reference to a variable, which only npm gets, from the keyring.
 
 use super::{Mover, Moving};
-use crate::fix::kept::{Shell, UNDO, added, appended, assigned, by_hand, edited, name, other, start_up, taken, wrapper};
+use crate::fix::kept::{
+    Shell, UNDO, added, appended, assigned, by_hand, edited, name, other, start_up, taken, wrapper,
+};
 use crate::fix::plan::{Draft, Step, Store};
 use crate::secret::Secret;
 
@@ -32,7 +34,10 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
         Wrapped::Theirs => None,
     };
     if matches!(wrapped(&known, shell, program), Wrapped::Theirs) {
-        return Some(by_hand(ELSE, format!("{rc} has a function `{program}` already: hand {variable} over there")));
+        return Some(by_hand(
+            ELSE,
+            format!("{rc} has a function `{program}` already: hand {variable} over there"),
+        ));
     }
     let step = other(rc, moving.facts, change, &text)?;
     let (start, end) = moving.at;
@@ -41,7 +46,10 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let quoted = start > 0 && matches!(bytes[start - 1], b'"' | b'\'');
     let reference = if yarn && !quoted { format!("\"{reference}\"") } else { reference };
     let steps = vec![
-        Step::Keep { store: Store::Keyring { name: name.clone() }, secret: Secret::new(moving.secret.to_vec()) },
+        Step::Keep {
+            store: Store::Keyring { name: name.clone() },
+            secret: Secret::new(moving.secret.to_vec()),
+        },
         step,
         edited(moving.target, vec![taken(start, end, reference)]),
     ];
@@ -75,9 +83,10 @@ fn wrapped(known: &[u8], shell: Shell, program: &str) -> Wrapped {
     };
     let body = at + ours.len();
     let looks_up = known[at..].starts_with(ours.as_bytes())
-        && known[body..].split(|b| *b == b'\n').next().is_some_and(|line| {
-            memchr::memmem::find(line, b"lapwing secret get ").is_some()
-        });
+        && known[body..]
+            .split(|b| *b == b'\n')
+            .next()
+            .is_some_and(|line| memchr::memmem::find(line, b"lapwing secret get ").is_some());
     if looks_up { Wrapped::Ours(body) } else { Wrapped::Theirs }
 }
 
@@ -115,7 +124,9 @@ mod tests {
     fn npm_gets_the_token_from_a_function() {
         let home = Home::default().var("SHELL", "/bin/bash").file("~/.bashrc", "alias ll='ls -l'\n");
         let (text, plan) = one("~/.npmrc", "//npm.company.test/:_authToken={{alnum:40}}\n", home);
-        let [Step::Keep { store, .. }, Step::Edit { path, edits: rc, .. }, Step::Edit { edits, .. }] = &plan.steps[..] else {
+        let [Step::Keep { store, .. }, Step::Edit { path, edits: rc, .. }, Step::Edit { edits, .. }] =
+            &plan.steps[..]
+        else {
             panic!("{} {:?}", plan.summary, plan.left)
         };
         assert!(matches!(store, Store::Keyring { name } if name == "npm-npm.company.test"));

@@ -17,13 +17,22 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
         return None;
     }
     if program(PROGRAM, &[], moving.facts).is_none() {
-        return Some(by_hand("a key gets its passphrase from OpenSSH", format!("`{PROGRAM}` is not on your search path")));
+        return Some(by_hand(
+            "a key gets its passphrase from OpenSSH",
+            format!("`{PROGRAM}` is not on your search path"),
+        ));
     }
     let argv = [PROGRAM, "-p", "-f", target.path].map(str::to_owned).to_vec();
     let why = "it asks for a new passphrase, twice; what you type goes to it alone".to_owned();
-    let mut draft = Draft::new("gives the key a passphrase, which you choose now", vec![Step::Guide { argv, why }]);
-    draft.left.push("copies of the key that were made before, in backups too, still open without one".to_owned());
-    draft.left.push("your agent asks for it once a session; programs that use the key unattended need a key of their own".to_owned());
+    let mut draft =
+        Draft::new("gives the key a passphrase, which you choose now", vec![Step::Guide { argv, why }]);
+    draft
+        .left
+        .push("copies of the key that were made before, in backups too, still open without one".to_owned());
+    draft.left.push(
+        "your agent asks for it once a session; programs that use the key unattended need a key of their own"
+            .to_owned(),
+    );
     draft.safety = Some(Safety::Review);
     Some(draft)
 }
@@ -55,7 +64,9 @@ mod tests {
 
     #[test]
     fn a_key_in_another_text_stays_with_people() {
-        for (path, text) in [("~/.ssh/id_a", "# mine\n{{pem:openssh}}\n"), ("~/notes/key.pem", "{{pem:openssh}}\n")] {
+        for (path, text) in
+            [("~/.ssh/id_a", "# mine\n{{pem:openssh}}\n"), ("~/notes/key.pem", "{{pem:openssh}}\n")]
+        {
             let plans = plans(&Engine::builtin(), &home(path, text), path);
             assert!(plans.iter().all(|(_, plan)| plan.steps.is_empty()), "{path}");
         }
