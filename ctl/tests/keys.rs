@@ -45,8 +45,10 @@ fn moved(session: &Session, rule: &str) -> Run {
 
 /// Files of the home, but those of the keyring, that hold this.
 fn holding(session: &Session, secret: &str) -> Vec<PathBuf> {
-    let holds =
-        |file: &PathBuf| std::fs::read(file).unwrap().windows(secret.len()).any(|w| w == secret.as_bytes());
+    // Sockets of the keyring cannot be read.
+    let holds = |file: &PathBuf| {
+        std::fs::read(file).is_ok_and(|bytes| bytes.windows(secret.len()).any(|w| w == secret.as_bytes()))
+    };
     let all = files(session.home.root()).into_iter().filter(|f| !f.to_string_lossy().contains("/keyrings/"));
     all.filter(holds).collect()
 }
@@ -331,6 +333,30 @@ fn dockers_helper_gets_the_password() {
     child.stdin.take().unwrap().write_all(b"a.example").unwrap();
     let kept: serde_json::Value = serde_json::from_slice(&finish(child).out).unwrap();
     assert_eq!((&kept["Username"], &kept["Secret"]), (&"me".into(), &secret.as_str().into()));
+}
+
+#[test]
+fn a_key_gets_its_passphrase_from_its_owner() {
+    let session = Session::new(Home::new());
+    session.home.write(".ssh/.keep", "");
+    let key = session.home.path(".ssh/id_ed25519");
+    let path = key.display().to_string();
+    session.home.must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", &path]);
+    let public = session.home.read(".ssh/id_ed25519.pub");
+    assert_eq!(doctor(&session).of("ssh.key-plain").len(), 1);
+    // Who answers with nothing has changed nothing, and is not told otherwise.
+    let talk = |phrase| [("[q]uit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
+    let nothing = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(""));
+    assert!(nothing.code == 1 && nothing.said().contains("not changed"), "{}", nothing.both());
+    let phrase = "correct horse";
+    let fixed = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(phrase));
+    assert_eq!(fixed.code, 0, "{}", fixed.both());
+    assert!(!fixed.both().contains(phrase));
+    assert!(doctor(&session).of("ssh.key-plain").is_empty());
+    let opened = run(&mut session.home.tool("ssh-keygen", ["-y", "-P", phrase, "-f", &path]));
+    let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).split(' ').nth(1).map(|w| w.trim().to_owned());
+    assert_eq!(words(&opened.out), words(&public));
+    assert!(run(&mut session.home.tool("ssh-keygen", ["-y", "-P", "", "-f", &path])).code != 0);
 }
 
 #[test]

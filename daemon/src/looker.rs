@@ -15,6 +15,7 @@ use lapwing_rules::ignore::IgnoreFile;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A finding that has opened or was resolved.
 #[derive(Clone)]
@@ -42,6 +43,8 @@ pub(crate) struct Looked {
     /// What was looked at, as people call it, and what was not examined of it.
     pub(crate) seen: Vec<String>,
     pub(crate) gaps: Vec<(Reason, String, Option<String>)>,
+    /// Files that took long to look at, links on the way to the home resolved.
+    pub(crate) slow: Vec<(PathBuf, Duration)>,
     /// Nothing was remembered, for this reason: the looks are still to be done.
     pub(crate) trouble: Option<Trouble>,
     /// The ledger is another one than before: what it knows of the home is not what we have told it.
@@ -59,6 +62,8 @@ pub(crate) struct Looker {
     ignores: Vec<IgnoreFile>,
 }
 
+/// A look that takes as long is one to be made less often.
+const SLOW: Duration = Duration::from_millis(100);
 /// Files that depend on another one, at most: what is beyond waits for the next sweep.
 const ALSO: usize = 10_000;
 
@@ -109,7 +114,7 @@ impl Looker {
         let ledger_trouble = |e: LedgerError| Trouble::Ledger(e.to_string());
         looked.anew = self.open(world).map_err(ledger_trouble)?;
         if !looks.is_empty() {
-            let mut done = self.examine(world, looks, watch).map_err(ledger_trouble)?;
+            let mut done = self.examine(world, looks, watch, &mut looked.slow).map_err(ledger_trouble)?;
             if let Some(why) = world.setup.trouble.get() {
                 return Err(Trouble::Key(why.clone()));
             }
@@ -145,7 +150,13 @@ impl Looker {
         Ok(known || note.is_some())
     }
 
-    fn examine(&mut self, world: &World, looks: &[Look], watch: &Watch) -> Result<Done, LedgerError> {
+    fn examine(
+        &mut self,
+        world: &World,
+        looks: &[Look],
+        watch: &Watch,
+        slow: &mut Vec<(PathBuf, Duration)>,
+    ) -> Result<Done, LedgerError> {
         let home = &world.request.home;
         let paths = self.paths(home, looks);
         let Some(ledger) = &self.ledger else { return Ok(Done::default()) };
@@ -161,7 +172,12 @@ impl Looker {
                 self.ignores.retain(|file| file.path != home.shown(path));
                 self.ignores.extend(sweep::ignore_file(path, &home.shown(path)));
             }
+            let begun = Instant::now();
             total.add(sweep::changed(&scope, path, &mut buffer));
+            let time = begun.elapsed();
+            if time >= SLOW {
+                slow.push((home.real(path), time));
+            }
         }
         Ok(total)
     }

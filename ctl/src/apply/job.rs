@@ -85,7 +85,8 @@ impl Applier<'_> {
                 Err(why) => self.over(job, Err(why), outcomes),
             }
         }
-        let wanted: Vec<_> = done.iter().flat_map(|j| &j.plans).filter(|p| !alone(p)).map(wanted).collect();
+        let asked = done.iter().flat_map(|j| &j.plans).filter(|p| !alone(p));
+        let wanted: Vec<_> = asked.map(|p| self.asked(p)).collect();
         let holds = if wanted.is_empty() { Vec::new() } else { self.rules.holds(&wanted) };
         let after = Running::now();
         for mut job in done {
@@ -106,6 +107,18 @@ impl Applier<'_> {
             self.over(job, result, outcomes);
         }
         self.store.write(&self.receipt)
+    }
+
+    /// What is judged again afterwards: also files that a program was to change, whatever the user has answered it.
+    fn asked(&self, plan: &Plan) -> (FindingId, Vec<String>) {
+        let (id, mut paths) = wanted(plan);
+        let guided = plan.steps.iter().filter_map(|step| match step {
+            Step::Guide { argv, .. } => Some(argv),
+            _ => None,
+        });
+        let files = guided.flatten().filter(|w| w.starts_with("~/") && self.home.path(w).is_file());
+        paths.extend(files.cloned());
+        (id, paths)
     }
 
     /// Writes down how a job has ended.

@@ -5,6 +5,7 @@
 //! over many. What is looked at during a pass is looked at once more after it: the pass may have read it before.
 
 mod asked;
+mod costly;
 mod told;
 
 use crate::client::Swept;
@@ -15,6 +16,7 @@ use crate::looker::{Looked, News, Trouble};
 use crate::notice::{self, Notices};
 use crate::record::{Gap, Reason};
 use crate::schedule::{self, Schedule, Strain, Why};
+use costly::Costly;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +55,7 @@ pub(crate) struct Agent {
     /// What waits for the worker for looks, and whether that has something to do.
     ready: VecDeque<Look>,
     looking: bool,
+    costly: Costly,
     /// Gone, while a pass is to come or under way below some directory: what was moved is to be met where it is now before
     /// it is missed where it was.
     gone: Vec<Look>,
@@ -112,6 +115,7 @@ impl Agent {
             strain: Strain::default(),
             ready: VecDeque::new(),
             looking: false,
+            costly: Costly::default(),
             gone: Vec::new(),
             refresh: Some(now),
             refreshed: now,
@@ -178,7 +182,7 @@ impl Agent {
         let when = |free: bool, at: Option<Moment>| at.filter(|_| free);
         let sweep = if self.passes.is_empty() { self.schedule.next() } else { Moment::ZERO };
         let look = match self.ready.is_empty() {
-            true => self.coalescer.next().into_iter().chain(self.refresh).min(),
+            true => self.coalescer.next().into_iter().chain(self.refresh).chain(self.costly.next()).min(),
             false => Some(Moment::ZERO),
         };
         // Nothing is examined before.
@@ -238,9 +242,11 @@ impl Agent {
                 Look::Everything => self.schedule.want(Why::Missed, now),
                 Look::Below(dir) => self.want_below(dir, now),
                 look @ Look::Gone(_) => self.gone.push(look),
-                look => self.ready.push_back(look),
+                Look::File(path) if self.costly.puts_off(&path, now) => {}
+                look @ Look::File(_) => self.ready.push_back(look),
             }
         }
+        self.ready.extend(self.costly.due(now).into_iter().map(Look::File));
         if self.passes.is_empty() && !matches!(self.pass, Some(Pass::Below(_))) {
             self.ready.extend(self.gone.drain(..));
         }
@@ -319,6 +325,9 @@ impl Agent {
             self.schedule.want(Why::Missed, now);
         }
         self.totals = looked.totals;
+        for (path, time) in looked.slow {
+            self.costly.took(path, time, now);
+        }
         for path in looked.seen {
             self.late.remove(&path);
         }

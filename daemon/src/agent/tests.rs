@@ -221,6 +221,27 @@ fn what_is_gone_waits_for_the_pass_that_may_meet_it_elsewhere() {
 }
 
 #[test]
+fn a_file_that_takes_long_is_looked_at_less_often_and_not_forgotten() {
+    let mut scene = scene(false).rested();
+    let path = "/home/dev/.claude/projects/a.jsonl";
+    scene.changed(path);
+    scene.passes(ms(200));
+    scene.looked(Looked { slow: vec![(path.into(), ms(2000))], ..Looked::default() });
+    for _ in 0..30 {
+        scene.changed(path);
+        scene.passes(ms(1000));
+    }
+    assert_eq!(scene.looks(), None);
+    // Others do not wait for it.
+    scene.changed("/home/dev/.env");
+    scene.passes(ms(200));
+    assert_eq!(scene.looks(), Some(vec!["file /home/dev/.env".to_owned()]));
+    scene.looked(Looked::default());
+    scene.passes(ms(15_000));
+    assert_eq!(scene.looks(), Some(vec![format!("file {path}")]));
+}
+
+#[test]
 fn lost_events_are_made_up_for_by_a_sweep() {
     let mut scene = scene(false).rested();
     scene.happens(Event::File(FileEvent::Lost(None), Class::File));

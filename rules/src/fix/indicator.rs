@@ -1,8 +1,9 @@
 //! What mends an indicator of compromise, in the one order that is safe: stop and disable its units, move its files away,
 //! see that nothing of it runs. Rotating comes after, and is for people.
 
+use super::drafts::planned;
 use super::plan::{Draft, Step};
-use super::planner::{Planned, planned};
+use super::planner::Planned;
 use crate::cx::Cx;
 use crate::engine::Engine;
 use crate::facts::Facts;
@@ -162,7 +163,8 @@ mod tests {
 
     #[test]
     fn what_lies_in_a_project_is_put_away_by_itself() {
-        let home = Home::default().file("~/a/.claude/setup.mjs", "").file("~/.local/bin/gh-token-monitor.sh", "");
+        let home =
+            Home::default().file("~/a/.claude/setup.mjs", "").file("~/.local/bin/gh-token-monitor.sh", "");
         let engine = Engine::builtin();
         let plans = crate::testing::plans(&engine, &home, "~/a/.claude/setup.mjs");
         let plans: Vec<_> = plans.iter().filter(|(f, _)| f.page.id == "ioc.agent-hook").collect();

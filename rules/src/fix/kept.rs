@@ -110,18 +110,23 @@ pub(super) enum Shell {
     Fish,
 }
 
+/// A variable for one command, from the keyring, with a blank behind it.
+pub(super) fn assigned(shell: Shell, variable: &str, name: &str) -> String {
+    match shell {
+        Shell::Posix => format!("{variable}=\"$(lapwing secret get {name})\" "),
+        Shell::Fish => format!("{variable}=(lapwing secret get {name}) "),
+    }
+}
+
 /// A function that starts a program with a variable that only this program gets.
 pub(super) fn wrapper(shell: Shell, program: &str, variable: &str, name: &str) -> String {
     let note = format!("# {program} gets its token from the keyring; `lapwing secret list` names it\n");
+    let given = assigned(shell, variable, name);
     let function = match shell {
-        Shell::Posix => {
-            format!(
-                "{program}() {{ {variable}=\"$(lapwing secret get {name})\" command {program} \"$@\"; }}\n"
-            )
+        Shell::Posix => format!("{program}() {{ {given}command {program} \"$@\"; }}\n"),
+        Shell::Fish => {
+            format!("function {program} --wraps {program}\n    {given}command {program} $argv\nend\n")
         }
-        Shell::Fish => format!(
-            "function {program} --wraps {program}\n    {variable}=(lapwing secret get {name}) command {program} $argv\nend\n"
-        ),
     };
     note + &function
 }

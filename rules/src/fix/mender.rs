@@ -69,6 +69,11 @@ impl<'a> Mender<'a> {
         self.stream.problem(&self.path)
     }
 
+    /// See [`Stream::all`].
+    pub(crate) fn all(self) -> Mender<'a> {
+        Mender { stream: self.stream.all(), ..self }
+    }
+
     /// For a part of a file that begins at `from`; `head` is how the file begins.
     pub(crate) fn part(self, head: &[u8], from: usize) -> Mender<'a> {
         let shape = Shape::of(self.reader, &self.path, head);

@@ -7,6 +7,7 @@ pub(crate) mod append;
 pub mod cells;
 pub(crate) mod copies;
 pub mod declared;
+pub(crate) mod drafts;
 pub mod edit;
 mod git_helper;
 mod hide;

@@ -1,10 +1,11 @@
 //! Gathers what a [`Mender`] finds in the windows of one file into plans.
 
 use super::copies::{Copies, Taken, telling};
+use super::drafts::{binary, counted, planned, records, redaction};
 use super::edit::tidy;
 use super::mender::{self, Mender};
-use super::plan::{Edit, Step};
-use super::planner::{Planned, binary, planned, records, redaction};
+use super::plan::{Draft, Edit, Step};
+use super::planner::Planned;
 use super::redact::{self, Shape};
 use crate::cx::Cx;
 use crate::engine::Engine;
@@ -25,6 +26,7 @@ const MOST: usize = 100_000;
 pub struct Redactions<'a> {
     mender: Mender<'a>,
     path: String,
+    place: Option<&'a Place>,
     /// The file only records what was.
     record: bool,
     /// Lengths or checksums in it may depend on every byte.
@@ -55,6 +57,7 @@ impl<'a> Redactions<'a> {
         Redactions {
             mender: engine.mender(path, place),
             path: path.to_owned(),
+            place,
             record: records(place, path),
             binary: false,
             found: Vec::new(),
@@ -179,9 +182,13 @@ impl<'a> Redactions<'a> {
     #[must_use]
     pub fn plans(self, guard: [u8; 32]) -> Vec<Planned> {
         let mended = self.record && !self.binary;
+        let counted = (self.record && self.binary).then(|| counted(self.place));
         let plan = |found: Found| {
             let step = Step::Edit { path: self.path.clone(), guard, edits: tidy(found.edits) };
-            let draft = mended.then(|| redaction(&found.finding, step, &found.lines));
+            let draft = match (mended, &counted) {
+                (true, _) => Some(redaction(&found.finding, step, &found.lines)),
+                (false, why) => why.clone().map(Draft::left),
+            };
             planned(found.finding, draft)
         };
         self.found.into_iter().map(plan).collect()

@@ -125,6 +125,40 @@ fn planned(engine: &Engine, home: &Home, place: &Place) -> Vec<(String, Vec<Vec<
         .collect()
 }
 
+/// What cannot be done is said, and why.
+#[test]
+fn what_is_left_to_people_says_why() {
+    let engine = Engine::builtin();
+    let left = |home: Home, path: &str, rule: &str| {
+        let found = plans(&engine, &home, path);
+        let (_, plan) = found.into_iter().find(|(f, _)| f.page.id == rule).unwrap();
+        assert!(plan.steps.is_empty() && plan.summary.starts_with("left to you: "), "{}", plan.summary);
+        plan.left.join("; ")
+    };
+    let binary = fill("\u{0}\u{3}x T=glpat-{{alnum:20}}\u{0}", "binary");
+    let why =
+        left(Home::default().file("~/.config/copyq/a.dat", &binary), "~/.config/copyq/a.dat", "gitlab-pat");
+    assert!(why.contains("is binary") && why.contains("CopyQ"), "{why}");
+    // A block that is a name's value cannot be told apart by its end.
+    let yaml = "enableStrictSsl: >-\n  false\n";
+    let why = left(Home::default().file("~/.yarnrc.yml", yaml), "~/.yarnrc.yml", "pkg.tls-off.yarn");
+    assert!(why.contains("without touching"), "{why}");
+}
+
+#[test]
+fn a_byte_order_mark_stays() {
+    let engine = Engine::builtin();
+    for (text, want) in [
+        ("\u{feff}[http]\n\tsslVerify = false\n[user]\n\tname = D\n", "\u{feff}[user]\n\tname = D\n"),
+        ("\u{feff}[http]\n\tsslVerify = false\n", "\u{feff}"),
+    ] {
+        let home = Home::default().file("~/.gitconfig", text);
+        let looked = Looked::File("~/.gitconfig", engine.places().classify("~/.gitconfig"));
+        let after = check_fix(&engine, &home, looked, "git.tls-verify-off").unwrap();
+        assert_eq!(String::from_utf8_lossy(after.bytes("~/.gitconfig")), want);
+    }
+}
+
 fn dice() -> impl FnMut(usize) -> usize {
     let mut state = 88_172_645_463_325_252_u64;
     move |sides: usize| {

@@ -36,7 +36,7 @@ impl Pending for Outside {
     fn commit(&mut self) -> Result<(), Refused> {
         let done = match self {
             Outside::Stop(unit) => unit::stop(unit).map(drop),
-            Outside::Gone(home, programs) => programs::gone(home, programs),
+            Outside::Gone(home, programs) => programs::gone(home, programs).and_then(|()| unit::reload()),
             Outside::Guide(home, argv) => guide::run(home, argv),
         };
         done.map_err(|e| refused(&e))

@@ -75,6 +75,7 @@ impl Work<'_> {
         let records: Vec<&Record> = records.iter().collect();
         let mut apply = Vec::new();
         let plans = self.plans(&records);
+        self.trusted()?;
         let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
         self.held(held)?;
         for (finding, plan) in plans {
@@ -107,6 +108,7 @@ impl Work<'_> {
         let mut left = std::collections::VecDeque::from(records);
         while let Some(record) = left.pop_front() {
             let plans = self.plans(&[&record]);
+            self.trusted()?;
             // What has to wait is not asked about.
             let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
             self.held(held)?;
@@ -202,6 +204,14 @@ impl Work<'_> {
         }
         self.session.out.flush()?;
         Ok(())
+    }
+
+    /// Ids that are not those of earlier runs tell nothing of what is gone.
+    fn trusted(&self) -> anyhow::Result<()> {
+        match self.show.workshop.trouble() {
+            Some(why) => Err(anyhow::anyhow!("{why}; nothing more was changed")),
+            None => Ok(()),
+        }
     }
 
     /// Tells what has to wait, and why.

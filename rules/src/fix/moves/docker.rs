@@ -95,7 +95,11 @@ mod tests {
         let auth = BASE64.encode(crate::testing::fill("me:{{alnum:16}}", "docker").as_bytes());
         let text = format!("{{\"auths\": {{\"{SERVER}\": {{\"auth\": \"{auth}\"}}}}{rest}}}\n");
         let home = Home::default().var("PATH", "/usr/bin").file(FILE, &text);
-        let home = if helper { home.file_mode("/usr/bin/docker-credential-secretservice", b"", 0o755) } else { home };
+        let home = if helper {
+            home.file_mode("/usr/bin/docker-credential-secretservice", b"", 0o755)
+        } else {
+            home
+        };
         let plan = plans(&Engine::builtin(), &home, FILE).remove(0).1;
         (text, plan)
     }

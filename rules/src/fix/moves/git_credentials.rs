@@ -51,7 +51,13 @@ fn read(line: &str, value: &str) -> Option<Store> {
         return None;
     }
     let path = path.map(|p| p.trim_end_matches('/').to_owned()).filter(|p| !p.is_empty());
-    Some(Store::Git { protocol: protocol.to_owned(), host: host.to_owned(), path, username, helper: String::new() })
+    Some(Store::Git {
+        protocol: protocol.to_owned(),
+        host: host.to_owned(),
+        path,
+        username,
+        helper: String::new(),
+    })
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -91,10 +97,15 @@ mod tests {
 
     #[test]
     fn a_line_is_kept_before_it_goes() {
-        let text = fill("https://me:{{alnum:20}}@a.example\nhttps://d%40x:p%2F{{alnum:12}}@b.example:8443/t\n", "gc");
+        let text = fill(
+            "https://me:{{alnum:20}}@a.example\nhttps://d%40x:p%2F{{alnum:12}}@b.example:8443/t\n",
+            "gc",
+        );
         let plans = all(&home(&text));
         assert_eq!(plans.len(), 2);
-        let [Step::Keep { store, secret }, Step::Edit { path, .. }, Step::Edit { edits, .. }] = &plans[1].steps[..] else {
+        let [Step::Keep { store, secret }, Step::Edit { path, .. }, Step::Edit { edits, .. }] =
+            &plans[1].steps[..]
+        else {
             panic!("{}", plans[1].summary)
         };
         let want = Store::Git {

@@ -74,7 +74,9 @@ mod tests {
             .file(FILE, &text);
         let plans = plans(&Engine::builtin(), &home, FILE);
         let (_, plan) = plans.first()?;
-        let Some(Step::Keep { store: Store::Git { username, .. }, .. }) = plan.steps.first() else { return None };
+        let Some(Step::Keep { store: Store::Git { username, .. }, .. }) = plan.steps.first() else {
+            return None;
+        };
         let Some(Step::Edit { edits, .. }) = plan.steps.last() else { return None };
         let after = String::from_utf8(apply(text.as_bytes(), edits).unwrap()).unwrap();
         Some((username.clone(), after.split_once(" = ").map(|(_, url)| url.trim().to_owned())))

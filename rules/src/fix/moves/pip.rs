@@ -84,19 +84,24 @@ mod tests {
 
     #[test]
     fn the_address_keeps_the_name_and_pip_asks() {
-        let (text, plan) = one("[global]\nindex-url = https://dev:q7{{alnum:12}}@pypi.company.test/simple\n", "23.2.1");
+        let (text, plan) =
+            one("[global]\nindex-url = https://dev:q7{{alnum:12}}@pypi.company.test/simple\n", "23.2.1");
         let [Step::Keep { store, .. }, Step::Edit { edits, .. }] = &plan.steps[..] else {
             panic!("{} {:?}", plan.summary, plan.left)
         };
-        assert!(*store == Store::Python { service: "pypi.company.test".to_owned(), username: "dev".to_owned() });
+        assert!(
+            *store == Store::Python { service: "pypi.company.test".to_owned(), username: "dev".to_owned() }
+        );
         let after = String::from_utf8(apply(text.as_bytes(), edits).unwrap()).unwrap();
-        let want = "[global]\nkeyring-provider = subprocess\nindex-url = https://dev@pypi.company.test/simple\n";
+        let want =
+            "[global]\nkeyring-provider = subprocess\nindex-url = https://dev@pypi.company.test/simple\n";
         assert_eq!(after, want);
     }
 
     #[test]
     fn an_old_pip_stays_with_people() {
-        let (_, plan) = one("[global]\nindex-url = https://dev:q7{{alnum:12}}@pypi.company.test/simple\n", "22.0");
+        let (_, plan) =
+            one("[global]\nindex-url = https://dev:q7{{alnum:12}}@pypi.company.test/simple\n", "22.0");
         assert!(plan.safety == Safety::Manual && plan.summary.contains("23.1"), "{}", plan.summary);
     }
 }

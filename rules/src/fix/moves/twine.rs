@@ -30,7 +30,8 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let (from, to) = moving.entry.span;
     let start = memchr::memrchr(b'\n', &bytes[..from]).map_or(0, |n| n + 1);
     let end = memchr::memchr(b'\n', &bytes[to..]).map_or(bytes.len(), |n| to + n + 1);
-    let one_line = memchr::memchr(b'\n', &bytes[from..to]).is_none() && bytes[to..end].trim_ascii().is_empty();
+    let one_line =
+        memchr::memchr(b'\n', &bytes[from..to]).is_none() && bytes[to..end].trim_ascii().is_empty();
     if !one_line || bytes.get(from..to) != Some(moving.secret) {
         return None;
     }
@@ -39,7 +40,10 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let secret = Secret::new(moving.secret.to_vec());
     let steps = vec![Step::Keep { store, secret }, edited(moving.target, vec![taken(start, end, "")])];
     let mut draft = Draft::new(summary, steps);
-    draft.left.push("programs other than twine that read this file (an old setuptools) ask for the password instead".to_owned());
+    draft.left.push(
+        "programs other than twine that read this file (an old setuptools) ask for the password instead"
+            .to_owned(),
+    );
     draft.left.push(UNDO.to_owned());
     draft.credential = true;
     Some(draft)
