@@ -47,10 +47,6 @@ impl Pending for Outside {
     }
 
     fn settle(&mut self, _: &Running) -> Result<(), Refused> {
-        // Its files are put away by now: the service manager forgets them.
-        match self {
-            Outside::Stop(_) => unit::reload().map_err(|e| refused(&e)),
-            Outside::Gone(..) | Outside::Guide(..) => Ok(()),
-        }
+        Ok(())
     }
 }
