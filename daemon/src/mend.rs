@@ -1,6 +1,8 @@
 //! What would mend findings: files read afresh, plans, and what must still be true of each file when a plan is applied.
 //! Nothing is written here.
 
+mod large;
+
 use crate::config::Config;
 use crate::examine::{self, Error};
 use crate::home::Home;
@@ -15,27 +17,26 @@ use crate::record::Reason;
 use crate::setup;
 use crate::sweep::database::{dress, inside};
 use crate::sweep::{self, Scope};
+use crate::unpack::Kind;
 use lapwing_rules::cx::Cx;
-use lapwing_rules::engine::{Engine, READABLE};
+use lapwing_rules::engine::{ENVIRONMENT, Engine, READABLE};
 use lapwing_rules::finding::Problem;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::fix::cells::Cells;
 use lapwing_rules::fix::plan::Step;
 use lapwing_rules::fix::planner::Planned;
-use lapwing_rules::fix::redactions::Redactions;
 use lapwing_rules::place::Paths;
 use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
 use rustix::fs::{FileType, Stat};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Bytes read at once of a large file.
+/// Bytes read at once of a file that is not read whole.
 const WINDOW: usize = 1 << 20;
 
 /// A finding that is to be mended, as the ledger or a run knows it.
@@ -75,7 +76,7 @@ pub struct Plans {
     pub plans: Vec<Planned>,
     /// The state of each file and directory that a step names, by the step's path; none of what is not there.
     pub guards: BTreeMap<String, Guard>,
-    /// Wanted findings that are not there any more.
+    /// Wanted findings that are not there any more, as far as their files could be read.
     pub gone: Vec<Wanted>,
     /// What could not be read.
     pub problems: Vec<Problem>,
@@ -141,7 +142,15 @@ impl Workshop {
                 self.add(&path, &ids, &mut met, &mut out);
             }
         }
-        out.gone = missing(&out);
+        for wanted in missing(&out) {
+            if out.problems.iter().any(|problem| problem.what == wanted.path) {
+                continue;
+            }
+            match self.elsewhere(&wanted.path) {
+                Some(why) => out.problems.push(Problem { what: wanted.path, why: why.to_owned() }),
+                None => out.gone.push(wanted),
+            }
+        }
         self.guard(&mut out);
         out
     }
@@ -251,6 +260,21 @@ impl Workshop {
         paths.filter(|p| rustix::fs::stat(self.home.path(p)).is_ok()).cloned().collect()
     }
 
+    /// Why what was found at a path is in no file that could be changed.
+    fn elsewhere(&self, path: &str) -> Option<&'static str> {
+        if path.starts_with('(') && path != ENVIRONMENT {
+            return Some(
+                "a program that runs holds it, not a file: end the program, and change what starts it",
+            );
+        }
+        let repository = |dir: &Path| dir.join(".git").exists() || dir.join("HEAD").exists();
+        let (real, stat) = self.find(path)?;
+        let history = files::kind(&stat) == FileType::Directory && repository(&real);
+        history.then_some(
+            "it stands in the history of a repository: replace the credential, then rewrite the history",
+        )
+    }
+
     /// Opens a file, links followed as its own tool would; `None` for what is no regular file.
     fn open(&self, path: &str) -> Result<Option<(OwnedFd, Stat)>, String> {
         let Some((real, stat)) = self.find(path) else { return Ok(None) };
@@ -279,12 +303,16 @@ impl Workshop {
         if buffer.get().starts_with(sqlite::MAGIC) {
             return self.database(path);
         }
+        if Kind::of(buffer.get()).is_some() {
+            return Err("it is packed: unpack it, mend what is in it, and pack it again".to_owned());
+        }
         if ended {
             let meta = Some(self.machine.meta(&stat));
             let target = Target { path, place, bytes: buffer.get(), meta };
             return Ok(self.engine.plans(&target, &self.cx()));
         }
-        self.large(path, &fd, buffer)
+        let file = large::File { real: self.find(path).ok_or("it went away")?.0, stat };
+        large::plans(&self.engine, path, &file, &self.cx())
     }
 
     /// A database: its cells, each by itself.
@@ -308,25 +336,6 @@ impl Workshop {
         Ok(found.plans())
     }
 
-    /// A file that is not read whole: only secrets are looked for, window by window.
-    fn large(&self, path: &str, fd: &OwnedFd, mut buffer: Buffer<'_>) -> Result<Vec<Planned>, String> {
-        let place = self.engine.places().classify(path);
-        let mut found = Redactions::new(&self.engine, path, place);
-        let (mut hash, mut fresh) = (Sha256::new(), 0);
-        windows(fd, &mut buffer, false, &mut |window, last| {
-            hash.update(&window[fresh..]);
-            fresh = Stream::keep(window.len());
-            found.window(window, last, &self.cx());
-        })?;
-        if found.again() {
-            rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(0)).map_err(|e| say(files::why(e)))?;
-            buffer.keep(0);
-            let ended = buffer.fill(fd, WINDOW).map_err(say)?;
-            windows(fd, &mut buffer, ended, &mut |window, _| found.window_again(window))?;
-        }
-        Ok(found.plans(hash.finalize().into()))
-    }
-
     fn guard(&self, out: &mut Plans) {
         let paths = out.plans.iter().flat_map(|(_, plan)| &plan.steps).filter_map(Step::path);
         for path in paths {
@@ -338,25 +347,7 @@ impl Workshop {
     }
 }
 
-/// Hands on what is in the buffer and the rest of the file, in windows that overlap.
-fn windows(
-    fd: &OwnedFd,
-    buffer: &mut Buffer<'_>,
-    mut last: bool,
-    each: &mut dyn FnMut(&[u8], bool),
-) -> Result<(), String> {
-    loop {
-        each(buffer.get(), last);
-        if last {
-            return Ok(());
-        }
-        let kept = Stream::keep(buffer.get().len());
-        buffer.keep(kept);
-        last = buffer.fill(fd, WINDOW).map_err(say)?;
-    }
-}
-
-fn guard(real: PathBuf, stat: &Stat, named: &std::path::Path) -> Guard {
+fn guard(real: PathBuf, stat: &Stat, named: &Path) -> Guard {
     Guard {
         linked: real != named,
         real,
@@ -365,8 +356,13 @@ fn guard(real: PathBuf, stat: &Stat, named: &std::path::Path) -> Guard {
         mode: stat.st_mode & 0o7777,
         owner: (stat.st_uid, stat.st_gid),
         size: u64::try_from(stat.st_size).unwrap_or_default(),
-        names: u64::from(stat.st_nlink),
+        names: wide(stat),
     }
+}
+
+#[allow(clippy::useless_conversion, reason = "its width depends on the machine")]
+fn wide(stat: &Stat) -> u64 {
+    u64::from(stat.st_nlink)
 }
 
 fn keep(plans: Vec<Planned>, ids: &BTreeSet<&str>, out: &mut Plans) {

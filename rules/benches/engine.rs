@@ -128,7 +128,7 @@ fn one_long_line(bencher: Bencher<'_, '_>) {
 
 /// What an assistant has written down, with a token in every few hundred lines.
 fn transcript() -> Vec<u8> {
-    let mut pieces = vec![
+    let mut pieces = [
         "{\"type\":\"user\",\"message\":{\"content\":\"please {{lower:6}} the {{lower:8}} in src/{{lower:7}}.rs and run {{lower:5}}\"},\"uuid\":\"{{uuid}}\"}\n",
         "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"fn {{lower:7}}(&self) -> Option<usize> {\\n    self.{{lower:8}}.get({{lower:3}})?;\\n}\\n\"}]}}\n",
         "{\"type\":\"tool\",\"output\":\"{{lower:8}}: ok\\n{{lower:6}}\\t{{digits:4}}\\t{{lower:12}}\\n\\\"{{lower:9}}\\\" took {{digits:3}} ms\"}\n",
@@ -136,6 +136,28 @@ fn transcript() -> Vec<u8> {
     .repeat(100);
     pieces.push("{\"type\":\"tool\",\"output\":\"GITLAB_TOKEN=glpat-{{alnum:20}}\\n\"}\n");
     text(&pieces)
+}
+
+/// The search alone.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn search_a_transcript(bencher: Bencher<'_, '_>) {
+    let bytes = transcript();
+    let (ids, home, policy) =
+        (Fingerprinter::new(|| Zeroizing::new([7; 32])), Home::default(), Policy::default());
+    let cx = Cx { ids: &ids, facts: &home, policy: &policy };
+    let path = "~/.claude/projects/a/b.jsonl";
+    let search = |bytes: &[u8]| {
+        let mut stream = ENGINE.stream(path, ENGINE.places().classify(path));
+        let (mut start, mut end, mut found) = (0, 0, 0);
+        while end < bytes.len() {
+            end = (end + WINDOW).min(bytes.len());
+            found += stream.window(&bytes[start..end], end == bytes.len(), &cx).len();
+            start = end - Stream::keep(end - start);
+        }
+        found
+    };
+    search(&bytes);
+    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| search(black_box(&bytes)));
 }
 
 /// Plans the redaction of a file as the agent does: window by window, with the digest of its bytes and every edit kept.

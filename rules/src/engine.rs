@@ -349,14 +349,6 @@ impl Engine {
     }
 }
 
-impl Engine {
-    /// A file's text with every secret masked as in previews, and every value of which a rule says that it is never shown.
-    #[must_use]
-    pub fn hide(&self, target: &Target<'_>, cx: &Cx<'_>) -> Vec<u8> {
-        crate::fix::hide::hide(self, target, cx)
-    }
-}
-
 /// Files that a target includes, as far as they have not been met: at most a bounded number of all.
 pub(crate) fn included(
     target: &Target<'_>,

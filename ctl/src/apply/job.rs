@@ -85,24 +85,40 @@ impl Applier<'_> {
                 Err(why) => self.over(job, Err(why), outcomes),
             }
         }
-        let wanted: Vec<_> = done.iter().flat_map(|j| &j.plans).filter(|p| !alone(p)).map(wanted).collect();
+        let asked = done.iter().flat_map(|j| &j.plans).filter(|p| !alone(p));
+        let wanted: Vec<_> = asked.map(|p| self.asked(p)).collect();
         let holds = if wanted.is_empty() { Vec::new() } else { self.rules.holds(&wanted) };
+        let after = Running::now();
         for mut job in done {
             let still = job.plans.iter().find(|p| holds.contains(&p.finding));
-            let result = match still.map(|p| place(p)) {
+            let result = match still.map(place) {
                 Some(path) if !lasting(&job.plans) => {
                     let back = revert(&mut job.steps);
                     Err((path, back.err().unwrap_or(Refused::StillThere)))
                 }
                 Some(path) => {
                     job.stays = job.steps.len();
+                    // What was done stays done.
+                    let _ = settle(&mut job.steps, &after);
                     Err((path, Refused::StillThere))
                 }
-                None => settle(&mut job.steps),
+                None => settle(&mut job.steps, &after),
             };
             self.over(job, result, outcomes);
         }
         self.store.write(&self.receipt)
+    }
+
+    /// What is judged again afterwards: also files that a program was to change, whatever the user has answered it.
+    fn asked(&self, plan: &Plan) -> (FindingId, Vec<String>) {
+        let (id, mut paths) = wanted(plan);
+        let guided = plan.steps.iter().filter_map(|step| match step {
+            Step::Guide { argv, .. } => Some(argv),
+            _ => None,
+        });
+        let files = guided.flatten().filter(|w| w.starts_with("~/") && self.home.path(w).is_file());
+        paths.extend(files.cloned());
+        (id, paths)
     }
 
     /// Writes down how a job has ended.
@@ -309,9 +325,9 @@ fn revert(steps: &mut [Box<dyn Pending>]) -> Result<(), Refused> {
     result
 }
 
-fn settle(steps: &mut [Box<dyn Pending>]) -> Result<(), (String, Refused)> {
+fn settle(steps: &mut [Box<dyn Pending>], running: &Running) -> Result<(), (String, Refused)> {
     for i in 0..steps.len() {
-        if let Err(why) = steps[i].settle() {
+        if let Err(why) = steps[i].settle(running) {
             let path = steps[i].change().path;
             // The step that would not settle has put itself back.
             let _ = revert(steps);

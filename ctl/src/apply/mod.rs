@@ -22,6 +22,7 @@ pub(crate) mod repair;
 pub(crate) mod splice;
 pub(crate) mod spot;
 pub(crate) mod step;
+pub(crate) mod transfer;
 pub(crate) mod turn;
 pub(crate) mod undo;
 pub(crate) mod unit;

@@ -3,11 +3,12 @@
 
 use super::refused::Refused;
 use super::spot::Spot;
+use super::transfer::{hash, transfer};
 use lapwing_agent::home::Home;
-use rustix::fs::{self as sys, AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
-use rustix::io::Errno;
+use rustix::fs::{self as sys, FileType, Mode, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write as _};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// What is moved is called so in its entry: its own name says nothing there, and could be one that something starts.
 const CONTENT: &str = "content";
 const MANIFEST: &str = "manifest.json";
-/// Largest file whose digest is taken, or that is copied from another file system.
+/// What the digest is taken of, at most.
 const LARGEST: u64 = 1 << 30;
 
 /// Something in the quarantine; also the manifest that lies beside it.
@@ -121,18 +122,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn digest(spot: &Spot) -> Result<String, Refused> {
     let (file, _) = spot.open()?;
-    hash(&mut file.take(LARGEST)).map_err(|e| Refused::from_io("read it", &e))
-}
-
-fn hash(from: &mut dyn Read) -> std::io::Result<String> {
-    let (mut sha, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
-    loop {
-        match from.read(&mut buffer)? {
-            0 => break,
-            n => sha.update(&buffer[..n]),
-        }
-    }
-    Ok(hex(&sha.finalize()))
+    hash(file.take(LARGEST)).map(|sum| hex(&sum)).map_err(|e| Refused::from_io("read it", &e))
 }
 
 impl Move {
@@ -144,7 +134,13 @@ impl Move {
     /// Moves it; `false` when an earlier step has taken it away (to disable a unit removes its links). The manifest is written
     /// first: nothing lies in the quarantine of which nobody knows where it was.
     pub(crate) fn commit(&self) -> Result<bool, Refused> {
-        if self.spot.again()?.stat()?.is_none() {
+        // Its directory may have gone with it.
+        let there = match self.spot.again() {
+            Ok(spot) => spot.stat()?,
+            Err(Refused::Gone) => None,
+            Err(why) => return Err(why),
+        };
+        if there.is_none() {
             return Ok(false);
         }
         let entry = self.quarantine.join(&self.kept.entry);
@@ -154,7 +150,7 @@ impl Move {
         let done = write_manifest(&entry, &self.kept)
             .map_err(|e| Refused::from_io("write down where it was", &e))
             .and_then(|()| self.put(&entry));
-        if done.is_err() {
+        if done.is_err() && !holds_at(&entry) {
             // Nothing was moved: what was made for it goes again.
             let _ = std::fs::remove_file(entry.join(MANIFEST));
             let _ = std::fs::remove_dir(&entry);
@@ -168,53 +164,9 @@ impl Move {
         if identity(&now) != identity(&self.stat) {
             return Err(Refused::Changed("name"));
         }
-        match sys::renameat_with(&self.spot.dir, &self.spot.name, &dir, CONTENT, RenameFlags::NOREPLACE) {
-            Ok(()) => {}
-            Err(Errno::XDEV) => self.across(&dir)?,
-            Err(e) => return Err(Refused::from_errno("move it", e)),
-        }
+        transfer((&self.spot.dir, &self.spot.name), (&dir, OsStr::new(CONTENT)))?;
         let _ = sys::fsync(&dir);
         self.spot.settle()
-    }
-
-    /// From another file system (`/tmp`, `/var/tmp`): copied, compared, and only then removed.
-    fn across(&self, dir: &OwnedFd) -> Result<(), Refused> {
-        match self.kept.kind {
-            Kind::Directory => {
-                return Err(Refused::Missing(format!(
-                    "{} is a directory of another file system; move it into {} by hand",
-                    self.kept.shown,
-                    self.quarantine.display()
-                )));
-            }
-            Kind::Link => {
-                let target = sys::readlinkat(&self.spot.dir, &self.spot.name, Vec::new())
-                    .map_err(|e| Refused::from_errno("read the link", e))?;
-                sys::symlinkat(&target, dir, CONTENT).map_err(|e| Refused::from_errno("copy it", e))?;
-            }
-            Kind::File => self.copy(dir)?,
-        }
-        self.spot.unlink()
-    }
-
-    fn copy(&self, dir: &OwnedFd) -> Result<(), Refused> {
-        let fail = |e: std::io::Error| Refused::from_io("copy it", &e);
-        let (from, stat) = self.spot.open()?;
-        if identity(&stat) != identity(&self.stat) {
-            return Err(Refused::Changed("name"));
-        }
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let to = sys::openat(dir, CONTENT, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|e| Refused::from_errno("copy it", e))?;
-        let mut to = File::from(to);
-        std::io::copy(&mut from.take(LARGEST), &mut to).and_then(|_| to.sync_all()).map_err(fail)?;
-        let back = sys::openat(dir, CONTENT, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|e| Refused::from_errno("read the copy", e))?;
-        if Some(hash(&mut File::from(back)).map_err(fail)?) == self.kept.digest {
-            return Ok(());
-        }
-        let _ = sys::unlinkat(dir, CONTENT, AtFlags::empty());
-        Err(Refused::Changed("content"))
     }
 }
 
@@ -229,36 +181,11 @@ pub(crate) fn back(home: &Home, kept: &Kept) -> Result<(), Refused> {
         .create(parent)
         .map_err(|e| Refused::from_io("make its directory again", &e))?;
     let spot = Spot::at(&kept.from, &kept.shown)?;
-    match sys::renameat_with(&dir, CONTENT, &spot.dir, &spot.name, RenameFlags::NOREPLACE) {
-        Ok(()) => {}
-        Err(Errno::EXIST) => return Err(Refused::Changed("name")),
-        Err(Errno::XDEV) => over(&dir, kept, &spot)?,
-        Err(e) => return Err(Refused::from_errno("put it back", e)),
-    }
+    transfer((&dir, OsStr::new(CONTENT)), (&spot.dir, &spot.name))?;
     spot.settle()?;
     let _ = std::fs::remove_file(entry.join(MANIFEST));
     let _ = std::fs::remove_dir(&entry);
     Ok(())
-}
-
-/// Back to another file system.
-fn over(dir: &OwnedFd, kept: &Kept, spot: &Spot) -> Result<(), Refused> {
-    let fail = |e: Errno| Refused::from_errno("put it back", e);
-    if kept.kind == Kind::Link {
-        let target = sys::readlinkat(dir, CONTENT, Vec::new()).map_err(fail)?;
-        sys::symlinkat(&target, &spot.dir, &spot.name).map_err(fail)?;
-    } else {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let from = sys::openat(dir, CONTENT, flags, Mode::empty()).map_err(fail)?;
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let to = sys::openat(&spot.dir, &spot.name, flags, Mode::RUSR | Mode::WUSR).map_err(fail)?;
-        let mut to = File::from(to);
-        std::io::copy(&mut File::from(from), &mut to)
-            .and_then(|_| to.sync_all())
-            .map_err(|e| Refused::from_io("put it back", &e))?;
-        sys::fchmod(&to, Mode::from_raw_mode(kept.mode)).map_err(fail)?;
-    }
-    sys::unlinkat(dir, CONTENT, AtFlags::empty()).map_err(fail)
 }
 
 /// Moves what was put back into its entry once more; `false` when it is not there.
@@ -274,7 +201,11 @@ pub(crate) fn again(home: &Home, kept: &Kept) -> Result<bool, Refused> {
 
 /// Whether something lies in the quarantine.
 pub(crate) fn holds(home: &Home, kept: &Kept) -> bool {
-    sys::lstat(directory(home).join(&kept.entry).join(CONTENT)).is_ok()
+    holds_at(&directory(home).join(&kept.entry))
+}
+
+fn holds_at(entry: &Path) -> bool {
+    sys::lstat(entry.join(CONTENT)).is_ok()
 }
 
 /// Everything that is in the quarantine, by its manifest.

@@ -28,7 +28,7 @@ fn what_is_moved_is_kept_as_it_was_and_comes_back() {
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&directory(&home)), mode(&entry), mode(&entry.join(MANIFEST))), (0o700, 0o700, 0o600));
     assert_eq!((kept.mode, kept.kind, kept.at), (0o751, Kind::File, 7));
-    assert_eq!(kept.digest, Some(hash(&mut &b"#!/bin/sh\n"[..]).unwrap()));
+    assert_eq!(kept.digest, Some(hex(&hash(&b"#!/bin/sh\n"[..]).unwrap())));
     assert_eq!(all(&home), [kept.clone()]);
     back(&home, &kept).unwrap();
     assert_eq!((std::fs::read(&file).unwrap(), mode(&file)), (b"#!/bin/sh\n".to_vec(), 0o751));
@@ -79,6 +79,32 @@ fn what_is_gone_needs_no_move_and_what_has_changed_is_refused() {
     assert_eq!(step.commit(), Err(Refused::Changed("name")));
     assert_eq!(std::fs::read(&file).unwrap(), b"y");
     assert!(all(&home).is_empty());
+}
+
+#[test]
+fn directories_of_another_file_system_go_entry_by_entry() {
+    let (_dir, home) = home();
+    let other = tempfile::tempdir_in("/dev/shm").unwrap();
+    let top = other.path().join("d");
+    std::fs::create_dir_all(top.join("e")).unwrap();
+    std::fs::write(top.join("e/f"), "x").unwrap();
+    std::fs::set_permissions(top.join("e/f"), std::fs::Permissions::from_mode(0o751)).unwrap();
+    symlink("e/f", top.join("g")).unwrap();
+    let kept = moved(&home, &top.display().to_string());
+    assert!(!top.exists() && holds(&home, &kept));
+    back(&home, &kept).unwrap();
+    assert_eq!(std::fs::read(top.join("g")).unwrap(), b"x");
+    assert_eq!(top.join("e/f").metadata().unwrap().permissions().mode() & 0o777, 0o751);
+}
+
+#[test]
+fn what_went_with_its_directory_needs_no_move() {
+    let (_dir, home) = home();
+    std::fs::create_dir(home.path("~/d")).unwrap();
+    std::fs::write(home.path("~/d/a"), "x").unwrap();
+    let step = prepare(&home, "~/d/a", "r1", 7).unwrap().unwrap();
+    std::fs::remove_dir_all(home.path("~/d")).unwrap();
+    assert_eq!(step.commit(), Ok(false));
 }
 
 #[test]

@@ -1,33 +1,31 @@
 //! `lapwing fix`: mends what was found, each change shown first, and writes down how to take it back.
 
-use super::Session;
+mod summary;
+mod work;
+
+use super::{Session, receipts};
 use crate::apply::job::Applier;
-use crate::apply::receipt::{Receipt, State as Changed, Store};
-use crate::apply::repair::repair;
+use crate::apply::receipt::{Receipt, Store};
+use crate::apply::repair::{Mended, repair};
 use crate::apply::turn::Turn;
 use crate::cli::Fix;
 use crate::dates;
 use crate::exit::{Exit, usage};
-use crate::mend::ask::{Answer, ask, line};
-use crate::mend::hold::hold;
-use crate::mend::report::{Item, Report, Status, Trouble};
+use crate::mend::report::Report;
 use crate::mend::rules::ByWorkshop;
 use crate::mend::show::Show;
-use crate::render::page::{self, Switch};
-use crate::render::words::{clean, count, wrap};
+use crate::render::words::clean;
 use anyhow::Context as _;
-use lapwing_agent::config::Config;
 use lapwing_agent::examine;
 use lapwing_agent::home::Home;
-use lapwing_agent::mend::{Plans, Wanted, Workshop};
+use lapwing_agent::mend::Workshop;
 use lapwing_agent::record::{Record, State};
-use lapwing_rules::fix::plan::Plan;
-use lapwing_rules::fix::planner::Planned;
 use lapwing_rules::place::wild;
-use lapwing_rules::rule::{Grade, Safety};
+use lapwing_rules::rule::Grade;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{BufRead, IsTerminal as _, Write as _};
+use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use work::Work;
 
 pub(super) fn run(session: &mut Session, args: &Fix) -> anyhow::Result<Exit> {
     let json = session.json()?;
@@ -46,10 +44,9 @@ pub(super) fn run(session: &mut Session, args: &Fix) -> anyhow::Result<Exit> {
     let _turn =
         if args.dry_run { None } else { Some(Turn::take(home.state()).context("nothing was changed")?) };
     let store = Store::open(home.state()).context("nothing was changed")?;
-    if !args.dry_run {
-        told(session, &home, &store)?;
-    }
+    let mended = if args.dry_run { Vec::new() } else { told(session, &home, &store)? };
     let workshop = Workshop::new(&home, &config);
+    remember(&workshop, &mended)?;
     let rules = ByWorkshop(&workshop);
     let applier = Applier {
         home: &home,
@@ -72,15 +69,20 @@ pub(super) fn run(session: &mut Session, args: &Fix) -> anyhow::Result<Exit> {
 }
 
 /// Ends what an earlier run has left in the middle, and says so.
-fn told(session: &mut Session, home: &Home, store: &Store) -> anyhow::Result<()> {
-    for mended in
-        repair(home, store).context("an earlier run was interrupted, and that cannot be put right")?
-    {
-        let state = super::receipts::state(mended.state);
-        let text = format!("an earlier run was interrupted: {} ({state})", clean(&mended.path));
+pub(super) fn told(session: &mut Session, home: &Home, store: &Store) -> anyhow::Result<Vec<Mended>> {
+    let mended =
+        repair(home, store).context("an earlier run was interrupted, and that cannot be put right")?;
+    for Mended { receipt, path, state } in &mended {
+        let text = format!("{receipt} was interrupted: {} ({})", clean(path), receipts::state(*state));
         session.out.remark("note", &text);
     }
-    Ok(())
+    Ok(mended)
+}
+
+/// What was in the middle is remembered as it is now: the interrupted run could not.
+pub(super) fn remember(workshop: &Workshop, mended: &[Mended]) -> anyhow::Result<()> {
+    let paths: Vec<String> = mended.iter().map(|m| m.path.clone()).filter(|p| !p.is_empty()).collect();
+    if paths.is_empty() { Ok(()) } else { Ok(workshop.remember(&paths)?) }
 }
 
 /// The findings that were asked for, worst and surest first.
@@ -99,308 +101,4 @@ fn selected(home: &Home, workshop: &Workshop, args: &Fix) -> anyhow::Result<Vec<
     records.sort_by_key(|r| Reverse((r.severity, r.grade.unwrap_or(Grade::Proved))));
     records.dedup_by(|a, b| a.id == b.id);
     Ok(records)
-}
-
-/// A run of `fix`.
-struct Work<'a> {
-    session: &'a mut Session,
-    config: &'a Config,
-    args: &'a Fix,
-    json: bool,
-    show: Show<'a>,
-    applier: Applier<'a>,
-    report: Report,
-}
-
-/// What is wanted of records: each where it was seen.
-fn wanted(records: &[&Record]) -> Vec<Wanted> {
-    let mut all = Vec::new();
-    for record in records {
-        let paths: BTreeSet<&str> = record.sightings.iter().map(|s| s.path.as_str()).collect();
-        let paths = if paths.is_empty() { BTreeSet::from([""]) } else { paths };
-        all.extend(paths.into_iter().map(|path| Wanted { id: record.id.clone(), path: path.to_owned() }));
-    }
-    all
-}
-
-impl Work<'_> {
-    /// Reads afresh, and remembers what files are at this moment.
-    fn plans(&mut self, records: &[&Record]) -> Vec<Planned> {
-        let Plans { plans, gone, problems, .. } = self.show.workshop.plans(&wanted(records));
-        let title: BTreeMap<&str, &Record> = records.iter().map(|r| (r.id.as_str(), *r)).collect();
-        for id in gone.iter().map(|w| w.id.as_str()).collect::<BTreeSet<_>>() {
-            if let Some(record) = title.get(id) {
-                self.report.results.push(gone_item(record));
-            }
-        }
-        let troubles = problems.into_iter().map(|p| Trouble { path: p.what, why: p.why });
-        self.report.problems.extend(troubles);
-        for path in plans.iter().flat_map(|(_, plan)| &plan.steps).filter_map(|s| s.path()) {
-            if !self.applier.seen.contains_key(path)
-                && let Ok(spot) = crate::apply::spot::Spot::find(self.show.home, path)
-                && let Ok(Some(stat)) = spot.stat()
-            {
-                self.applier.seen.insert(path.to_owned(), stat);
-            }
-        }
-        plans
-    }
-
-    /// Without questions: what is safe is done when `--yes` says so, everything else is told.
-    fn batch(&mut self, records: &[Record]) -> anyhow::Result<()> {
-        let records: Vec<&Record> = records.iter().collect();
-        let mut apply = Vec::new();
-        let plans = self.plans(&records);
-        let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
-        self.held(held)?;
-        for (finding, plan) in plans {
-            let item = |status| Item::new(&finding, &plan, status);
-            let refused = |word, text| item(Status::Refused).because(Status::Refused, word, "", text);
-            match plan.safety {
-                _ if plan.steps.is_empty() => self.report.results.push(item(Status::Manual)),
-                _ if self.args.dry_run => {
-                    self.preview(&records, &finding.id.short(), &plan)?;
-                    self.report.results.push(item(Status::Planned));
-                }
-                Safety::Safe if self.args.yes => apply.push((finding, plan)),
-                Safety::Safe => self.report.results.push(refused("ask", ASK)),
-                _ => self.report.results.push(refused("review", REVIEW)),
-            }
-        }
-        self.apply(apply)
-    }
-
-    fn preview(&mut self, records: &[&Record], id: &str, plan: &Plan) -> anyhow::Result<()> {
-        match records.iter().find(|r| r.id == id) {
-            Some(record) if !self.json => Ok(self.show.finding(&mut self.session.out, record, &[plan])?),
-            _ => Ok(()),
-        }
-    }
-
-    /// One finding after the other, each read afresh.
-    fn walk(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
-        let mut input = std::io::stdin().lock();
-        let mut left = std::collections::VecDeque::from(records);
-        while let Some(record) = left.pop_front() {
-            let plans = self.plans(&[&record]);
-            // What has to wait is not asked about.
-            let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
-            self.held(held)?;
-            if plans.is_empty() {
-                continue;
-            }
-            let shown: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).collect();
-            self.show.finding(&mut self.session.out, &record, &shown)?;
-            let safe = shown.iter().all(|p| p.safety == Safety::Safe);
-            let answer =
-                if self.args.yes && safe { Answer::Yes } else { self.question(&record, &plans, &mut input)? };
-            match answer {
-                Answer::Yes => {
-                    let can = doable(plans, &mut self.report);
-                    self.apply(can)?;
-                }
-                Answer::All => {
-                    let alike: Vec<Record> = left.iter().filter(|r| r.rule == record.rule).cloned().collect();
-                    left.retain(|r| r.rule != record.rule);
-                    let more = self.plans(&alike.iter().collect::<Vec<_>>());
-                    let can = doable(plans.into_iter().chain(more).collect(), &mut self.report);
-                    self.apply(can)?;
-                }
-                Answer::Ignore => self.status(&plans, Status::Ignored),
-                Answer::Skip | Answer::Explain => self.status(&plans, Status::Skipped),
-                Answer::Quit => {
-                    self.status(&plans, Status::Skipped);
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn status(&mut self, plans: &[Planned], status: Status) {
-        let status = |plan: &Plan| {
-            if plan.steps.is_empty() && status == Status::Skipped { Status::Manual } else { status }
-        };
-        self.report.results.extend(plans.iter().map(|(f, plan)| Item::new(f, plan, status(plan))));
-    }
-
-    /// Asks until there is an answer that goes on.
-    fn question(
-        &mut self,
-        record: &Record,
-        plans: &[Planned],
-        input: &mut dyn BufRead,
-    ) -> anyhow::Result<Answer> {
-        let can = plans.iter().any(|(_, plan)| !plan.steps.is_empty());
-        loop {
-            match ask(&mut self.session.out, input, can)? {
-                Answer::Explain => self.explain(record)?,
-                Answer::Ignore => {
-                    let reason =
-                        line(&mut self.session.out, input, "Why is it all right? ")?.unwrap_or_default();
-                    if !reason.trim().is_empty() {
-                        let decision = Some((reason.trim(), None));
-                        let engine = self.show.workshop.engine();
-                        examine::decide(self.show.home, engine, &record.id, decision)?;
-                        return Ok(Answer::Ignore);
-                    }
-                }
-                answer => return Ok(answer),
-            }
-        }
-    }
-
-    fn explain(&mut self, record: &Record) -> anyhow::Result<()> {
-        let pages = self.show.workshop.engine().pages();
-        if let Some((kind, page)) = pages.iter().find(|(_, page)| page.id == record.rule) {
-            let switch = Switch { on: self.config.rules.allows(page), file: "your configuration".to_owned() };
-            page::page(&mut self.session.out, (*kind, page), &switch, self.show.width)?;
-            writeln!(self.session.out)?;
-        }
-        Ok(())
-    }
-
-    /// Applies plans and tells what came of each.
-    fn apply(&mut self, plans: Vec<Planned>) -> anyhow::Result<()> {
-        let titles: HashMap<String, String> =
-            plans.iter().map(|(f, _)| (f.id.short(), f.page.title.clone())).collect();
-        // Once more, at the last moment: a worm may have come while the question was open.
-        let (plans, held) = hold(self.show.home, self.show.workshop, self.config, plans)?;
-        self.held(held)?;
-        let plans = plans.into_iter().map(|(_, plan)| plan).collect();
-        for outcome in self.applier.apply(plans).context("nothing more was changed")? {
-            let title = titles.get(&outcome.plan.finding.short()).map(String::as_str).unwrap_or_default();
-            let item = Item::applied(title, &outcome);
-            if !self.json {
-                self.tell(&item)?;
-            }
-            self.report.results.push(item);
-        }
-        self.session.out.flush()?;
-        Ok(())
-    }
-
-    /// Tells what has to wait, and why.
-    fn held(&mut self, held: Vec<Item>) -> anyhow::Result<()> {
-        for item in held {
-            if !self.json {
-                self.tell(&item)?;
-            }
-            self.report.results.push(item);
-        }
-        Ok(())
-    }
-
-    fn tell(&mut self, item: &Item) -> anyhow::Result<()> {
-        let text = match &item.reason {
-            None => format!("mended: {}", clean(&item.summary)),
-            Some(why) if why.path.is_empty() => format!("not changed: {}", clean(&why.text)),
-            Some(why) => format!("not changed: {}: {}", clean(&why.path), clean(&why.text)),
-        };
-        Ok(wrap(&mut self.session.out, &format!("{}  ", item.id), &text, self.show.width)?)
-    }
-
-    fn end(mut self) -> anyhow::Result<Exit> {
-        if self.applier.receipt.changes.iter().any(|c| c.state == Changed::Done) {
-            let mended: Vec<String> = self.applier.receipt.mended.iter().map(|m| m.id.clone()).collect();
-            examine::mended(self.show.home, &mended)?;
-            self.report.receipt = Some(self.applier.receipt.id.clone());
-            let touched: BTreeSet<String> =
-                self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
-            self.show.workshop.remember(&touched.into_iter().collect::<Vec<_>>())?;
-        }
-        let exit = self.report.verdict();
-        if self.json {
-            self.session.print_json(&self.report)?;
-        } else {
-            self.summary()?;
-        }
-        Ok(exit)
-    }
-
-    fn summary(&mut self) -> anyhow::Result<()> {
-        let width = self.show.width;
-        let untold = |i: &&Item| matches!(i.status, Status::Refused | Status::Gone | Status::Manual);
-        let asked = |i: &Item| i.reason.as_ref().is_none_or(|r| matches!(r.word, "ask" | "review"));
-        for item in self.report.results.iter().filter(untold).filter(|i| asked(i)) {
-            let text = match (&item.reason, item.status) {
-                (Some(why), _) => format!("not changed: {}", why.text),
-                (None, Status::Gone) => "is not there any more".to_owned(),
-                (None, _) => format!("by hand: {}", clean(&item.summary)),
-            };
-            wrap(&mut self.session.out, &format!("{}  ", item.id), &text, width)?;
-        }
-        for trouble in &self.report.problems {
-            let text = format!("{}: {}", clean(&trouble.path), clean(&trouble.why));
-            wrap(&mut self.session.out, "not read: ", &text, width)?;
-        }
-        let text = totals(&self.report, &self.session.lapwing());
-        wrap(&mut self.session.out, "", &text, width)?;
-        self.rotate(width)
-    }
-
-    /// What was mended here is still known to whoever has seen it.
-    fn rotate(&mut self, width: usize) -> anyhow::Result<()> {
-        let mended = self.report.results.iter().filter(|i| i.status == Status::Mended);
-        let mut pages: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for item in mended {
-            if let Some(page) = &item.revoke {
-                pages.entry(page).or_default().insert(&item.id);
-            }
-        }
-        if pages.is_empty() {
-            return Ok(());
-        }
-        writeln!(self.session.out, "\nWhoever has seen these can still use them. Revoke or replace them:")?;
-        for (page, ids) in pages {
-            let ids: Vec<&str> = ids.into_iter().collect();
-            wrap(&mut self.session.out, "  ", &format!("{} ({})", clean(page), ids.join(", ")), width)?;
-        }
-        Ok(())
-    }
-}
-
-const ASK: &str = "this is no terminal to ask in; --yes agrees to what is safe";
-const REVIEW: &str = "this change wants a look first; run `lapwing fix` in a terminal";
-
-fn gone_item(record: &Record) -> Item {
-    Item {
-        id: record.id.clone(),
-        rule: record.rule.clone(),
-        title: record.title.clone(),
-        paths: record.sightings.iter().map(|s| s.path.clone()).collect(),
-        status: Status::Gone,
-        safety: record.fix.safety,
-        summary: String::new(),
-        left: Vec::new(),
-        advice: String::new(),
-        revoke: None,
-        reason: None,
-    }
-}
-
-/// Plans that a machine can do; the others are only told.
-fn doable(plans: Vec<Planned>, report: &mut Report) -> Vec<Planned> {
-    let (can, manual): (Vec<Planned>, Vec<Planned>) =
-        plans.into_iter().partition(|(_, p)| !p.steps.is_empty());
-    report.results.extend(manual.iter().map(|(f, p)| Item::new(f, p, Status::Manual)));
-    can
-}
-
-fn totals(report: &Report, lapwing: &str) -> String {
-    if report.results.is_empty() {
-        return format!("Nothing to mend is known here. `{lapwing} doctor` looks again.");
-    }
-    if report.dry_run {
-        let planned = report.count(Status::Planned);
-        return format!("{} would be mended. Nothing was changed.", count(planned, "finding", "findings"));
-    }
-    let mended = count(report.count(Status::Mended), "finding", "findings");
-    let over = [Status::Mended, Status::Gone, Status::Ignored].map(|s| report.count(s)).iter().sum::<u64>();
-    let open = report.results.len() as u64 - over;
-    let open = if open == 0 { String::new() } else { format!(", {open} left open") };
-    match &report.receipt {
-        Some(id) => format!("{mended} mended{open}. To take it back: {lapwing} undo {id}"),
-        None => format!("Nothing was changed{open}."),
-    }
 }

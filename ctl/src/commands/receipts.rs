@@ -1,13 +1,13 @@
 //! `lapwing receipts`: what was changed and when, and what an interrupted run has left.
 
-use super::Session;
+use super::{Session, fix};
 use crate::apply::keep;
 use crate::apply::receipt::{Deed, Receipt, State, Store};
-use crate::apply::repair::repair;
 use crate::apply::turn::Turn;
 use crate::dates;
 use crate::exit::Exit;
 use crate::render::words::{clean, count, wrap};
+use lapwing_agent::mend::Workshop;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
@@ -30,14 +30,10 @@ pub(super) fn run(session: &mut Session, id: Option<&str>) -> anyhow::Result<Exi
     if home.is_own()
         && let Ok(_turn) = Turn::take(home.state())
     {
-        for mended in repair(&home, &store)? {
-            let text = format!(
-                "{} was interrupted: {} ({})",
-                mended.receipt,
-                clean(&mended.path),
-                state(mended.state)
-            );
-            session.out.remark("note", &text);
+        let mended = fix::told(session, &home, &store)?;
+        if !mended.is_empty() {
+            let config = session.config()?.config;
+            fix::remember(&Workshop::new(&home, &config), &mended)?;
         }
     }
     let mut receipts = Vec::new();
@@ -125,9 +121,7 @@ fn deed(deed: &Deed) -> String {
         Deed::Mode { was, mode } => format!("mode {was:04o} became {mode:04o}"),
         Deed::Remove { .. } => "removed".to_owned(),
         Deed::Cells { cells } => format!("{} masked", count(*cells, "value", "values")),
-        Deed::Keep { stored } => {
-            format!("kept: {} has it", clean(keep::place(&stored.store).trim_end_matches(',')))
-        }
+        Deed::Keep { stored } => format!("kept in {}", clean(&keep::place(&stored.store))),
         Deed::Quarantine { kept: Some(kept) } => {
             format!("moved into the quarantine as {}", clean(&kept.entry))
         }

@@ -1,9 +1,8 @@
 //! `lapwing undo`: takes back what one run of `fix` has changed, all of it or nothing.
 
-use super::Session;
+use super::{Session, fix};
 use crate::apply::receipt::{Receipt, Store};
 use crate::apply::refused::Refused;
-use crate::apply::repair::repair;
 use crate::apply::turn::Turn;
 use crate::apply::undo::{Undone, undo};
 use crate::exit::{Exit, usage};
@@ -43,10 +42,11 @@ pub(super) fn run(session: &mut Session, id: Option<&str>) -> anyhow::Result<Exi
     }
     let _turn = Turn::take(home.state()).context("nothing was changed")?;
     let store = Store::open(home.state()).context("nothing was changed")?;
-    repair(&home, &store).context("an earlier run was interrupted, and that cannot be put right")?;
-    let mut receipt = chosen(&store, id)?;
+    let mended = fix::told(session, &home, &store)?;
     let config = session.config()?.config;
     let workshop = Workshop::new(&home, &config);
+    fix::remember(&workshop, &mended)?;
+    let mut receipt = chosen(&store, id)?;
     let done = undo(&home, &ByWorkshop(&workshop), &store, &mut receipt).map_err(|(path, why)| {
         anyhow::anyhow!("{}: {}; nothing was taken back", clean(&path), refusal(&why))
     })?;

@@ -43,9 +43,12 @@ impl Show<'_> {
         for left in plans.iter().flat_map(|p| &p.left).collect::<std::collections::BTreeSet<_>>() {
             wrap(out, "  Stays:   ", &clean(left), self.width)?;
         }
-        if !first.advice.is_empty() {
-            writeln!(out, "  To do besides:")?;
-            prose(out, "    ", &first.advice, self.width)?;
+        // What a plan does itself need not be asked for.
+        let left = |p: &&&Plan| p.credential || p.revoke.is_some() || p.steps.is_empty();
+        if let Some(plan) = plans.iter().find(left).filter(|p| !p.advice.is_empty()) {
+            let by_hand = plans.iter().all(|p| p.steps.is_empty());
+            writeln!(out, "  {}", if by_hand { "By hand:" } else { "To do besides:" })?;
+            prose(out, "    ", &plan.advice, self.width)?;
         }
         if let Some(revoke) = &first.revoke {
             wrap(out, "  Revoke:  ", &clean(revoke), self.width)?;
@@ -55,12 +58,11 @@ impl Show<'_> {
     }
 
     fn plan(&self, out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
-        let safety = match plan.safety {
-            Safety::Safe | Safety::Manual => "",
-            Safety::Review => " (look first)",
-        };
-        let what = if plan.safety == Safety::Manual { "  By hand: " } else { "  Changes: " };
-        wrap(out, what, &format!("{}{safety}", clean(&plan.summary)), self.width)?;
+        if plan.steps.is_empty() {
+            return Ok(());
+        }
+        let look = if plan.safety == Safety::Review { " (look first)" } else { "" };
+        wrap(out, "  Changes: ", &format!("{}{look}", clean(&plan.summary)), self.width)?;
         for step in &plan.steps {
             self.step(out, step)?;
         }

@@ -153,6 +153,13 @@ Where this comes from
     }
 
     #[test]
+    fn a_rule_that_can_be_mended_says_how() {
+        assert!(!text(&sample::page(), true).contains("lapwing fix"));
+        let page = Page { fix: Some("removes the setting".to_owned()), ..sample::page() };
+        assert!(text(&page, true).contains("  `lapwing fix` removes the setting.\n"));
+    }
+
+    #[test]
     fn placeholders_are_shown_as_words() {
         let page =
             Page { command: Some("git config --file {path} --unset {key}".to_owned()), ..sample::page() };

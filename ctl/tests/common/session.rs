@@ -1,7 +1,10 @@
 //! A session bus of the test's own with a real gnome-keyring that is unlocked.
 
-use super::{Home, Run, directories, must, run, tool, until};
+use super::{Home, PATH, Run, directories, finish, must, run, tool, until};
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 const SERVICE: &str = "org.freedesktop.secrets";
 
@@ -11,11 +14,13 @@ pub(crate) struct Session {
     address: String,
     /// The bus, then the keyring.
     children: Vec<Child>,
+    /// Where programs are looked for first.
+    path: Vec<PathBuf>,
 }
 
 impl Session {
     pub(crate) fn new(home: Home) -> Session {
-        let mut session = Session { home, address: String::new(), children: Vec::new() };
+        let mut session = Session { home, address: String::new(), children: Vec::new(), path: Vec::new() };
         directories(&session.home.beside("run"), 0o700);
         let mut bus = session.home.tool("dbus-run-session", ["--", "sh", "-c"]);
         // The bus lives as long as its standard input.
@@ -46,6 +51,53 @@ impl Session {
         });
     }
 
+    /// Looks for programs there first.
+    pub(crate) fn programs_in(&mut self, dir: PathBuf) {
+        self.path.push(dir);
+    }
+
+    /// Runs `lapwing` in a terminal, where somebody types these lines.
+    pub(crate) fn answer(&self, args: &[&str], lines: &str) -> Run {
+        let words: Vec<String> =
+            [env!("CARGO_BIN_EXE_lapwing")].iter().chain(args).map(|word| format!("'{word}'")).collect();
+        let mut command = self.tool("script", &["-qec", &words.join(" "), "/dev/null"]);
+        command.env("TERM", "xterm").env("SHELL", "/bin/bash").stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        finish(child)
+    }
+
+    /// Runs `lapwing` in a terminal, where somebody waits for a text and then types a line, as often as there are pairs.
+    pub(crate) fn converse(&self, args: &[&str], talk: &[(&str, &str)]) -> Run {
+        let words: Vec<String> =
+            [env!("CARGO_BIN_EXE_lapwing")].iter().chain(args).map(|word| format!("'{word}'")).collect();
+        let mut command = self.tool("script", &["-qec", &words.join(" "), "/dev/null"]);
+        command.env("TERM", "xterm").env("SHELL", "/bin/bash").stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let ear = Arc::clone(&heard);
+        let listener = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = output.read(&mut buffer) {
+                ear.lock().unwrap().extend_from_slice(&buffer[..n]);
+            }
+        });
+        let mut from = 0;
+        for (wait, say) in talk {
+            from = until(wait, || {
+                let heard = heard.lock().unwrap();
+                let at = heard[from..].windows(wait.len()).position(|w| w == wait.as_bytes())?;
+                Some(from + at + wait.len())
+            });
+            writeln!(input, "{say}").unwrap();
+        }
+        let code = child.wait().unwrap().code().unwrap();
+        listener.join().unwrap();
+        let out = heard.lock().unwrap().clone();
+        Run { code, out, err: Vec::new() }
+    }
+
     /// Ends the keyring, as a crash would.
     pub(crate) fn lose_keyring(&mut self) {
         if let Some(mut daemon) = self.children.pop() {
@@ -65,6 +117,10 @@ impl Session {
         command
             .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
             .env("XDG_RUNTIME_DIR", self.home.beside("run"));
+        if !self.path.is_empty() {
+            let dirs = self.path.iter().cloned().chain(std::env::split_paths(PATH));
+            command.env("PATH", std::env::join_paths(dirs).unwrap());
+        }
     }
 
     /// Runs `lapwing` in it.

@@ -158,8 +158,21 @@ fn cells_of_a_history_are_planned_each() {
 }
 
 #[test]
+fn what_is_in_no_file_is_told_and_not_gone() {
+    let (dir, workshop) = workshop(&[("src/a/.git/HEAD", ""), ("b.gz", "\u{1f}x")]);
+    fs::write(dir.path().join("b.gz"), b"\x1f\x8b\x08\0").unwrap();
+    let wanted = ["(processes)", "~/src/a", "~/b.gz"]
+        .map(|path| Wanted { id: "F-00000000".to_owned(), path: path.to_owned() });
+    let plans = workshop.plans(&wanted);
+    let told: Vec<&str> = plans.problems.iter().map(|p| p.what.as_str()).collect();
+    assert_eq!(told, ["~/b.gz", "(processes)", "~/src/a"]);
+    assert!(plans.plans.is_empty() && plans.gone.is_empty());
+}
+
+#[test]
 fn people_see_no_secret() {
-    let text = fill("url = https://me:{{alnum:20}}@h.example/\nT=glpat-{{alnum:20}}\n", "hide");
+    let text =
+        fill("url = https://me:{{alnum:20}}@h.example/\nT=glpat-{{alnum:20}} # lapwing:ignore\n", "hide");
     let (_dir, workshop) = workshop(&[]);
     let shown = String::from_utf8(workshop.hide("~/notes.txt", text.as_bytes())).unwrap();
     assert_eq!(shown.lines().count(), 2);

@@ -1,8 +1,9 @@
 //! Secrets in the cells of a database that only records what was.
 
+use super::drafts::{planned, records};
 use super::mender::Mender;
 use super::plan::{Draft, Step};
-use super::planner::{Planned, planned, records};
+use super::planner::Planned;
 use super::redact::MARKER;
 use crate::cx::Cx;
 use crate::engine::Engine;

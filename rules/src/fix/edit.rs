@@ -111,6 +111,19 @@ pub fn merge(plans: Vec<Vec<Edit>>) -> (Vec<Edit>, Vec<usize>) {
     (merged, left_out)
 }
 
+/// Edits that take out one secret, in order; those that overlap become one, which takes what each would.
+pub(crate) fn tidy(mut edits: Vec<Edit>) -> Vec<Edit> {
+    edits.sort_by_key(|edit| (edit.start, edit.end));
+    let mut out: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        match out.last_mut() {
+            Some(last) if collide(last, &edit) => last.end = last.end.max(edit.end),
+            _ => out.push(edit),
+        }
+    }
+    out
+}
+
 /// Whether two edits do the same. One that says that it takes out a secret counts as one that does not say so: the
 /// planner says it of all or none of the same bytes.
 fn same(a: &Edit, b: &Edit) -> bool {
@@ -174,6 +187,20 @@ mod tests {
         ]);
         assert_eq!(out, [2]);
         assert_eq!(made(b"abcdef", &merged), "xbcd!");
+    }
+
+    #[test]
+    fn edits_of_one_secret_overlap_no_more() {
+        let tidied = tidy(vec![
+            edit(4, 9, "M"),
+            edit(0, 2, "M"),
+            edit(4, 9, "M"),
+            edit(8, 11, "M"),
+            edit(11, 12, "M"),
+        ]);
+        let spans: Vec<_> = tidied.iter().map(|e| (e.start, e.end)).collect();
+        assert_eq!(spans, [(0, 2), (4, 11), (11, 12)]);
+        assert_eq!(check(&tidied, 12), Ok(()));
     }
 
     /// Any edits of any bytes, turned round, give the bytes back.

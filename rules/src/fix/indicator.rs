@@ -1,8 +1,9 @@
 //! What mends an indicator of compromise, in the one order that is safe: stop and disable its units, move its files away,
 //! see that nothing of it runs. Rotating comes after, and is for people.
 
+use super::drafts::planned;
 use super::plan::{Draft, Step};
-use super::planner::{Planned, planned};
+use super::planner::Planned;
 use crate::cx::Cx;
 use crate::engine::Engine;
 use crate::facts::Facts;
@@ -19,7 +20,8 @@ impl Engine {
         found.filter_map(|finding| self.plan_compromised(finding, None, cx)).collect()
     }
 
-    /// Plans for the indicators that lie at a path (`~/…` or absolute).
+    /// Plans for the indicators that lie in a project, at a path (`~/…` or absolute). What has struck the home has one plan for
+    /// all that it has left, see [`Engine::plans_compromised`].
     pub(crate) fn plans_at(&self, path: &str, cx: &Cx<'_>) -> Vec<Planned> {
         let found = self.scan_path(path, cx).findings.into_iter();
         found.filter_map(|finding| self.plan_compromised(finding, Some(path), cx)).collect()
@@ -28,14 +30,17 @@ impl Engine {
     fn plan_compromised(&self, finding: Finding, path: Option<&str>, cx: &Cx<'_>) -> Option<Planned> {
         let one = self.indicators.all.iter().find(|i| i.page.id == finding.page.id)?;
         let mut problems = Vec::new();
-        let mut traces = one.traces(cx.facts, &mut problems);
-        let here = path.and_then(|path| one.trace_at(path, cx.facts, &mut problems));
-        match here {
+        let traces = match path {
             // What lies in a project is put away by itself.
-            Some(trace) if !one.at_home(&trace) => traces = vec![trace],
-            Some(trace) if !traces.contains(&trace) => traces.push(trace),
-            _ => {}
-        }
+            Some(path) => {
+                let here = one.trace_at(path, cx.facts, &mut problems)?;
+                if one.at_home(&here) {
+                    return None;
+                }
+                vec![here]
+            }
+            None => one.traces(cx.facts, &mut problems),
+        };
         let mut draft = draft(one, &traces, cx.facts);
         draft.left.extend(problems.iter().map(|p| format!("{} could not be looked at: {}", p.what, p.why)));
         Some(planned(finding, Some(draft)))
@@ -154,6 +159,19 @@ mod tests {
         assert!(plan.left.iter().any(|l| l.contains("kill 1000")), "{:?}", plan.left);
         assert!(plan.left.iter().any(|l| l.starts_with("/var/tmp/")), "{:?}", plan.left);
         assert!(plan.left.last().unwrap().starts_with("credentials"), "{:?}", plan.left);
+    }
+
+    #[test]
+    fn what_lies_in_a_project_is_put_away_by_itself() {
+        let home =
+            Home::default().file("~/a/.claude/setup.mjs", "").file("~/.local/bin/gh-token-monitor.sh", "");
+        let engine = Engine::builtin();
+        let plans = crate::testing::plans(&engine, &home, "~/a/.claude/setup.mjs");
+        let plans: Vec<_> = plans.iter().filter(|(f, _)| f.page.id == "ioc.agent-hook").collect();
+        assert_eq!(plans.len(), 1);
+        assert_eq!(steps(&plans[0].1)[0], "move ~/a/.claude/setup.mjs");
+        // What has struck the home has its plan once, not once a file.
+        assert!(crate::testing::plans(&engine, &home, "~/.local/bin/gh-token-monitor.sh").is_empty());
     }
 
     #[test]

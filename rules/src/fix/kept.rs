@@ -10,11 +10,11 @@ use crate::target::Target;
 pub(super) const UNDO: &str =
     "undo puts the file back without the secret, which stays in the keyring until you remove it there";
 
-/// A plan that stays with people, and why.
-pub(super) fn by_hand(what: &str, why: impl Into<String>) -> Draft {
-    let mut draft = Draft::new(what, Vec::new());
+/// A plan that stays with people: what could be done, and why it cannot.
+pub(super) fn by_hand(what: &str, why: impl AsRef<str>) -> Draft {
+    let summary = if what.is_empty() { why.as_ref().to_owned() } else { format!("{what}: {}", why.as_ref()) };
+    let mut draft = Draft::new(format!("left to you: {summary}"), Vec::new());
     draft.safety = Some(Safety::Manual);
-    draft.left.push(why.into());
     draft
 }
 
@@ -110,18 +110,23 @@ pub(super) enum Shell {
     Fish,
 }
 
+/// A variable for one command, from the keyring, with a blank behind it.
+pub(super) fn assigned(shell: Shell, variable: &str, name: &str) -> String {
+    match shell {
+        Shell::Posix => format!("{variable}=\"$(lapwing secret get {name})\" "),
+        Shell::Fish => format!("{variable}=(lapwing secret get {name}) "),
+    }
+}
+
 /// A function that starts a program with a variable that only this program gets.
 pub(super) fn wrapper(shell: Shell, program: &str, variable: &str, name: &str) -> String {
     let note = format!("# {program} gets its token from the keyring; `lapwing secret list` names it\n");
+    let given = assigned(shell, variable, name);
     let function = match shell {
-        Shell::Posix => {
-            format!(
-                "{program}() {{ {variable}=\"$(lapwing secret get {name})\" command {program} \"$@\"; }}\n"
-            )
+        Shell::Posix => format!("{program}() {{ {given}command {program} \"$@\"; }}\n"),
+        Shell::Fish => {
+            format!("function {program} --wraps {program}\n    {given}command {program} $argv\nend\n")
         }
-        Shell::Fish => format!(
-            "function {program} --wraps {program}\n    {variable}=(lapwing secret get {name}) command {program} $argv\nend\n"
-        ),
     };
     note + &function
 }

@@ -8,7 +8,7 @@ use crate::finding::{Finding, Problem};
 use crate::place::Place;
 use crate::secrets::decode::utf16::Order;
 use crate::secrets::matcher::Hit;
-use crate::secrets::stream::{Sighting, Stream};
+use crate::secrets::stream::{LEAD, Sighting, Stream};
 
 /// The state between windows of one file.
 pub struct Mender<'a> {
@@ -67,6 +67,23 @@ impl<'a> Mender<'a> {
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         self.stream.problem(&self.path)
+    }
+
+    /// See [`Stream::all`].
+    pub(crate) fn all(self) -> Mender<'a> {
+        Mender { stream: self.stream.all(), ..self }
+    }
+
+    /// For a part of a file that begins at `from`; `head` is how the file begins.
+    pub(crate) fn part(self, head: &[u8], from: usize) -> Mender<'a> {
+        let shape = Shape::of(self.reader, &self.path, head);
+        let base = from - LEAD.min(from);
+        Mender { stream: self.stream.part(from), shape: Some(shape), base, ..self }
+    }
+
+    /// See [`Stream::passed`].
+    pub(crate) fn passed(&self) -> (u64, usize) {
+        self.stream.passed()
     }
 
     /// How text is written in the file, once a window was seen.
@@ -133,7 +150,7 @@ fn wide(order: Order) -> Vec<u8> {
 }
 
 /// Edits without what those of earlier windows have taken already: of a secret that begins there only the rest is left.
-fn behind(mut edits: Vec<Edit>, done: usize) -> Vec<Edit> {
+pub(crate) fn behind(mut edits: Vec<Edit>, done: usize) -> Vec<Edit> {
     for edit in &mut edits {
         if edit.start < done {
             edit.start = done;

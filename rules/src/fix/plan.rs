@@ -176,6 +176,12 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// A draft without steps, and why there are none.
+    pub(crate) fn left(why: impl Into<String>) -> Draft {
+        let left = vec![why.into()];
+        Draft { left, safety: Some(Safety::Manual), ..Draft::new(String::new(), Vec::new()) }
+    }
+
     /// A draft of these steps.
     pub(crate) fn new(summary: impl Into<String>, steps: Vec<Step>) -> Draft {
         let summary = summary.into();

@@ -2,23 +2,24 @@
 
 use super::copies::{Copies, Taken, telling};
 use super::declared::{SecretFix, SettingFix};
-use super::edit::{digest, merge};
+use super::drafts::{binary, counted, manual, planned, records, redaction, root_owned, summary, together};
+use super::edit::{apply, digest, tidy};
 use super::mender::Mender;
 use super::moves::{Moving, mover};
 use super::plan::{Draft, Edit, Plan, Step};
-use super::redact::{self, MARKER, Shape};
+use super::redact::{self, Shape};
 use super::setting;
 use crate::checks::{Case, Check, Fix, Found, Run, entry};
 use crate::cx::Cx;
 use crate::engine::{ENVIRONMENT, Engine, included};
-use crate::facts::{Fact, Meta};
+use crate::facts::Fact;
 use crate::finding::{Finding, Report};
-use crate::fingerprint::FindingId;
 use crate::place::{Place, wild};
-use crate::rule::{Kind, Page, Safety};
+use crate::rule::Kind;
 use crate::secret::Secret;
 use crate::secrets::decode::utf16;
 use crate::settings::entry::{Entry, Lines, Read};
+use crate::settings::reader;
 use crate::settings::readers::gitconfig;
 use crate::settings::rules::SettingRule;
 use crate::target::Target;
@@ -168,11 +169,13 @@ impl File<'_> {
             stood[owner].spans.push(span);
             stood[owner].lines.push(lines.line(span.0));
         }
-        stood.iter_mut().for_each(|one| one.edits.sort_by_key(|edit| edit.start));
     }
 
     fn secret(&self, stood: Stood) -> (Planned, Vec<(usize, usize)>) {
-        let entry = stood.spans.first().and_then(|at| self.entry_at(*at));
+        // A file without entries is one as a whole.
+        let whole = Entry::default();
+        let unread = self.target.place.is_some_and(|p| p.reader.is_none());
+        let entry = stood.spans.first().and_then(|at| self.entry_at(*at)).or(unread.then_some(&whole));
         let declared = entry.and_then(|entry| Some((entry, fix_of(self.target.place?, entry)?)));
         let draft = match declared {
             Some((entry, SecretFix::Move(name))) => {
@@ -192,10 +195,35 @@ impl File<'_> {
     }
 
     fn redaction(&self, stood: &Stood) -> Option<Draft> {
-        if stood.edits.is_empty() || binary(self.target.bytes) {
+        if stood.edits.is_empty() {
             return None;
         }
-        Some(redaction(&stood.finding, self.edit(stood.edits.clone()), &stood.lines))
+        if binary(self.target.bytes) {
+            return Some(Draft::left(counted(self.target.place)));
+        }
+        let Some(edits) = self.read_alike(tidy(stood.edits.clone())) else {
+            return Some(Draft::left("its file could not be read any more with a marker in its place"));
+        };
+        Some(redaction(&stood.finding, self.edit(edits), &stood.lines))
+    }
+
+    /// Redactions after which the file's reader finds the same keys: with the marker in quotes where a bare word is no value.
+    fn read_alike(&self, edits: Vec<Edit>) -> Option<Vec<Edit>> {
+        let place = self.target.place.filter(|p| !p.record);
+        let Some(reader) = place.and_then(|p| p.reader.as_deref()).and_then(reader) else {
+            return Some(edits);
+        };
+        let keys =
+            |read: &Read| read.entries.iter().map(|e| (e.key.clone(), e.scope.clone())).collect::<Vec<_>>();
+        let alike = |edits: &Vec<Edit>| {
+            let after = apply(self.target.bytes, edits).map(|bytes| (reader.read)(&bytes));
+            after.is_ok_and(|a| keys(&a) == keys(self.read) && a.problems.len() <= self.read.problems.len())
+        };
+        let quoted = || {
+            let quote = |edit: &Edit| Edit { with: [b"\"", &edit.with[..], b"\""].concat(), ..edit.clone() };
+            edits.iter().map(quote).collect::<Vec<_>>()
+        };
+        [edits.clone(), quoted()].into_iter().find(alike)
     }
 
     fn settings(&self, hidden: &[(usize, usize)]) -> Vec<Planned> {
@@ -205,7 +233,10 @@ impl File<'_> {
         risky
             .map(|(rule, index)| {
                 let finding = self.engine.setting(rule, &self.read.entries[index], self.target.path, self.cx);
-                planned(finding, self.setting(name, rule, index, hidden))
+                let draft = self.setting(name, rule, index, hidden);
+                let stuck =
+                    || Draft::left("it cannot be changed here without touching what stands around it");
+                planned(finding, draft.or_else(|| rule.spec.fix.as_ref().map(|_| stuck())))
             })
             .collect()
     }
@@ -261,6 +292,9 @@ impl File<'_> {
         }
         let entry = &self.read.entries[index];
         let mut draft = Draft::new(summary(entry, change, hide || secret), vec![self.edit(edits)]);
+        if name == "shell_rc" {
+            draft.left.push("shells that are open keep the value until they end".to_owned());
+        }
         if secret {
             draft.left.push("what it held is not kept: undo cannot bring it back".to_owned());
         }
@@ -296,50 +330,6 @@ fn fix_of<'a>(place: &'a Place, entry: &Entry) -> Option<&'a SecretFix> {
     own.or(place.fix.as_ref())
 }
 
-/// Whether a file only records what was.
-pub(super) fn records(place: Option<&Place>, path: &str) -> bool {
-    match place {
-        Some(place) => place.record,
-        None => path.rsplit('/').next().unwrap_or(path).ends_with(".log"),
-    }
-}
-
-/// Whether lengths and checksums may depend on every byte of a file.
-pub(super) fn binary(bytes: &[u8]) -> bool {
-    utf16::detect(bytes).is_none() && memchr::memchr(0, &bytes[..bytes.len().min(64 << 10)]).is_some()
-}
-
-/// The draft that takes out a secret which stands on these lines.
-pub(super) fn redaction(finding: &Finding, step: Step, lines: &[u64]) -> Draft {
-    let summary = format!("{} becomes {MARKER} {}", finding.preview, on_lines(lines));
-    let mut draft = Draft::new(summary, vec![step]);
-    draft.left.push("copies in other files, and whatever has been read or copied before".to_owned());
-    draft
-}
-
-/// `on line 4`, `on lines 4 and 9`, `on 12 lines from 4 to 80`.
-fn on_lines(lines: &[u64]) -> String {
-    let mut lines = lines.to_vec();
-    lines.sort_unstable();
-    lines.dedup();
-    match lines[..] {
-        [] => String::new(),
-        [one] => format!("on line {one}"),
-        [one, two] => format!("on lines {one} and {two}"),
-        [first, .., last] => format!("on {} lines from {first} to {last}", lines.len()),
-    }
-}
-
-fn summary(entry: &Entry, change: &setting::Change, hide: bool) -> String {
-    let (key, line) = (&entry.key, entry.line);
-    match change {
-        setting::Change::Unset => format!("removes `{key}` (line {line})"),
-        setting::Change::Comment => format!("turns `{key}` into a comment (line {line})"),
-        setting::Change::Value(_) if hide => format!("changes `{key}` (line {line})"),
-        setting::Change::Value(new) => format!("sets `{key}` to `{new}` (line {line})"),
-    }
-}
-
 /// What a check's own fix proposes.
 fn checked(
     check: &Check,
@@ -361,103 +351,12 @@ fn checked(
     }
 }
 
-/// One plan for each finding: a setting that is said several times is one.
-fn together(plans: Vec<Planned>) -> Vec<Planned> {
-    let mut known: BTreeMap<(FindingId, String), usize> = BTreeMap::new();
-    let mut out: Vec<Planned> = Vec::new();
-    for (finding, plan) in plans {
-        let key = (finding.id, finding.page.id.clone());
-        match known.get(&key) {
-            Some(index) => join(&mut out[*index].1, plan),
-            None => {
-                known.insert(key, out.len());
-                out.push((finding, plan));
-            }
-        }
-    }
-    out
-}
-
-/// Puts the edits of a plan for the same bytes into another. Where one is left to a person, so is all.
-fn join(plan: &mut Plan, more: Plan) {
-    let steps = (&mut plan.steps[..], more.steps);
-    let joined = match steps {
-        ([Step::Edit { edits, .. }], mut steps) if steps.len() == 1 => match steps.pop() {
-            Some(Step::Edit { edits: added, .. }) => {
-                let (merged, left_out) = merge(vec![std::mem::take(edits), added]);
-                *edits = merged;
-                left_out.is_empty()
-            }
-            _ => false,
-        },
-        // The same step for the same thing.
-        ([_, ..], steps) => !steps.is_empty(),
-        ([], _) => false,
-    };
-    if joined {
-        plan.credential |= more.credential;
-        plan.summary = format!("{}; {}", plan.summary, more.summary);
-        if plan.credential && plan.safety == Safety::Safe {
-            plan.safety = Safety::Review;
-        }
-    } else {
-        plan.steps.clear();
-        plan.safety = Safety::Manual;
-        plan.credential = false;
-    }
-}
-
-/// A plan that leaves everything to a person, and why.
-fn manual(finding: Finding, why: &str) -> Planned {
-    let (finding, mut plan) = planned(finding, None);
-    plan.left.push(why.to_owned());
-    (finding, plan)
-}
-
-/// A draft with what its rule's page says.
-pub(super) fn planned(finding: Finding, draft: Option<Draft>) -> Planned {
-    let page: &Page = &finding.page;
-    let by_hand = page.advice.split_inclusive(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']);
-    let advised = || Draft::new(format!("left to you: {by_hand}"), Vec::new());
-    let draft =
-        draft.filter(|d| !d.steps.is_empty() || d.safety == Some(Safety::Manual)).unwrap_or_else(advised);
-    let secret = draft.steps.iter().any(Step::secret);
-    let safety = match draft.safety.unwrap_or(page.safety) {
-        _ if draft.steps.is_empty() => Safety::Manual,
-        // What takes a secret out cannot be undone, and a page's `manual` is about its command.
-        Safety::Safe if secret => Safety::Review,
-        Safety::Manual => Safety::Review,
-        said => said,
-    };
-    let plan = Plan {
-        finding: finding.id,
-        rule: page.id.clone(),
-        safety,
-        summary: draft.summary,
-        steps: draft.steps,
-        left: draft.left,
-        advice: draft.advice.unwrap_or_else(|| page.advice.clone()),
-        revoke: page.revoke.clone(),
-        credential: draft.credential || secret,
-    };
-    (finding, plan)
-}
-
-/// A file of the system is not changed in the user's name.
-fn root_owned(target: &Target<'_>, plan: &mut Plan) {
-    let root = |meta: Meta| meta.root && !meta.own;
-    if !plan.steps.is_empty() && target.path.starts_with('/') && target.meta.is_some_and(root) {
-        plan.steps.clear();
-        plan.safety = Safety::Manual;
-        plan.credential = false;
-        plan.left.push("the file belongs to root: change it as root".to_owned());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fix::edit::apply;
+    use crate::fix::redact::MARKER;
+    use crate::rule::Safety;
     use crate::testing::{Home, fill, plans};
 
     #[test]

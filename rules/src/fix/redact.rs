@@ -226,7 +226,7 @@ fn strings(bytes: &[u8], (start, end): (usize, usize)) -> Vec<(usize, usize)> {
 fn whole_escapes(bytes: &[u8], (mut start, mut end): (usize, usize)) -> (usize, usize) {
     if odd_backslashes(bytes, start) {
         start -= 1;
-    } else if let Some(back) = (1..=5).find(|back| start >= back + 1 && bytes[start - back] == b'u') {
+    } else if let Some(back) = (1..=5).find(|back| start > *back && bytes[start - *back] == b'u') {
         // Within `\u0041`.
         let mark = start - back - 1;
         let digits = &bytes[mark + 2..start];
@@ -237,7 +237,7 @@ fn whole_escapes(bytes: &[u8], (mut start, mut end): (usize, usize)) -> (usize, 
     if end > start && odd_backslashes(bytes, end) {
         end -= 1;
     }
-    if let Some(back) = (1..=5).find(|back| end >= start + back + 1 && bytes[end - back] == b'u') {
+    if let Some(back) = (1..=5).find(|back| end > start + back && bytes[end - back] == b'u') {
         let mark = end - back - 1;
         let digits = &bytes[mark + 2..end];
         let open = bytes[mark] == b'\\' && !odd_backslashes(bytes, mark) && digits.len() < 4;

@@ -1,9 +1,11 @@
 //! Gathers what a [`Mender`] finds in the windows of one file into plans.
 
 use super::copies::{Copies, Taken, telling};
-use super::mender::Mender;
-use super::plan::{Edit, Step};
-use super::planner::{Planned, binary, planned, records, redaction};
+use super::drafts::{binary, counted, planned, records, redaction};
+use super::edit::tidy;
+use super::mender::{self, Mender};
+use super::plan::{Draft, Edit, Step};
+use super::planner::Planned;
 use super::redact::{self, Shape};
 use crate::cx::Cx;
 use crate::engine::Engine;
@@ -11,9 +13,11 @@ use crate::finding::{Finding, Problem};
 use crate::fingerprint::FindingId;
 use crate::place::Place;
 use crate::secret::Secret;
-use crate::secrets::stream::Stream;
+use crate::secrets::decode::utf16;
+use crate::secrets::stream::{CARRY, LEAD, Stream};
 use crate::settings::entry::Lines;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Most edits of one file: a file of more is a list of keys, and its redaction comes in several turns.
 const MOST: usize = 100_000;
@@ -22,6 +26,7 @@ const MOST: usize = 100_000;
 pub struct Redactions<'a> {
     mender: Mender<'a>,
     path: String,
+    place: Option<&'a Place>,
     /// The file only records what was.
     record: bool,
     /// Lengths or checksums in it may depend on every byte.
@@ -31,6 +36,8 @@ pub struct Redactions<'a> {
     taken: Taken,
     edits: usize,
     copies: Option<Copies>,
+    /// What the parts that are joined have passed, see [`Stream::passed`].
+    passed: Option<(u64, usize)>,
     /// The second time: offset and line of the window's first byte.
     base: usize,
     line: u64,
@@ -50,6 +57,7 @@ impl<'a> Redactions<'a> {
         Redactions {
             mender: engine.mender(path, place),
             path: path.to_owned(),
+            place,
             record: records(place, path),
             binary: false,
             found: Vec::new(),
@@ -57,9 +65,56 @@ impl<'a> Redactions<'a> {
             taken: Taken::default(),
             edits: 0,
             copies: None,
+            passed: None,
             base: 0,
             line: 1,
         }
+    }
+
+    /// For a part of the file that begins at `from`, to be joined to the part before it; `head` is how the file begins. The first
+    /// window begins [`Redactions::BEFORE`] bytes before `from` (or with the file), the last ends [`Redactions::BEHIND`] bytes
+    /// behind the part (or with the file). `None` where a part cannot be looked at by itself.
+    #[must_use]
+    pub fn part(self, head: &[u8], from: usize) -> Option<Redactions<'a>> {
+        utf16::detect(head).is_none().then(|| Redactions { mender: self.mender.part(head, from), ..self })
+    }
+
+    /// Bytes before a part that its first window begins with.
+    pub const BEFORE: usize = LEAD;
+    /// Bytes behind a part that its last window ends with.
+    pub const BEHIND: usize = CARRY;
+
+    /// Takes over what was found in the part behind this one.
+    pub fn join(&mut self, behind: Redactions<'_>) {
+        let (lines, column) = self.passed.unwrap_or_else(|| self.mender.passed());
+        let (more, rest) = behind.mender.passed();
+        let done = self.found.iter().flat_map(|f| &f.edits).map(|e| e.end).max().unwrap_or_default();
+        self.binary |= behind.binary;
+        for mut found in behind.found {
+            found.edits = mender::behind(found.edits, done);
+            if found.edits.is_empty() || self.edits + found.edits.len() > MOST {
+                continue;
+            }
+            self.edits += found.edits.len();
+            found.edits.iter().for_each(|edit| _ = self.taken.take((edit.start, edit.end)));
+            if found.finding.at.line == 1 {
+                found.finding.at.column += column as u64;
+            }
+            found.finding.at.line += lines;
+            found.lines.iter_mut().for_each(|line| *line += lines);
+            match self.known.entry(found.finding.id) {
+                Entry::Occupied(known) => {
+                    let one = &mut self.found[*known.get()];
+                    one.edits.extend(found.edits);
+                    one.lines.extend(found.lines);
+                }
+                Entry::Vacant(new) => {
+                    new.insert(self.found.len());
+                    self.found.push(found);
+                }
+            }
+        }
+        self.passed = Some((lines + more, if more == 0 { column + rest } else { rest }));
     }
 
     /// Looks for secrets in a window. Windows overlap as those of [`Stream::window`].
@@ -127,10 +182,13 @@ impl<'a> Redactions<'a> {
     #[must_use]
     pub fn plans(self, guard: [u8; 32]) -> Vec<Planned> {
         let mended = self.record && !self.binary;
-        let plan = |mut found: Found| {
-            found.edits.sort_by_key(|edit| edit.start);
-            let step = Step::Edit { path: self.path.clone(), guard, edits: found.edits };
-            let draft = mended.then(|| redaction(&found.finding, step, &found.lines));
+        let counted = (self.record && self.binary).then(|| counted(self.place));
+        let plan = |found: Found| {
+            let step = Step::Edit { path: self.path.clone(), guard, edits: tidy(found.edits) };
+            let draft = match (mended, &counted) {
+                (true, _) => Some(redaction(&found.finding, step, &found.lines)),
+                (false, why) => why.clone().map(Draft::left),
+            };
             planned(found.finding, draft)
         };
         self.found.into_iter().map(plan).collect()
@@ -203,6 +261,51 @@ mod tests {
         let after = String::from_utf8(after).unwrap();
         assert!(after.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
         assert!(!after.contains("glpat-") && !after.contains(&secret));
+    }
+
+    /// What was found in a text, looked at in so many parts of their own: line, column and edits.
+    fn parts(engine: &Engine, path: &str, text: &[u8], count: usize) -> Vec<(u64, u64, Vec<(usize, usize)>)> {
+        let (ids, policy) = (ids(), strict());
+        let home = Home::default();
+        let cx = Cx { ids: &ids, facts: &home, policy: &policy };
+        let new = || Redactions::new(engine, path, engine.places().classify(path));
+        let length = text.len() / count;
+        let part = |n: usize| {
+            let (from, to) = (n * length, if n + 1 == count { text.len() } else { (n + 1) * length });
+            let stop = (to + Redactions::BEHIND).min(text.len());
+            let mut found = new().part(&text[..512], from).unwrap();
+            let (mut start, mut end) = (from - Redactions::BEFORE.min(from), from);
+            while end < stop {
+                end = (end + 90_000).min(stop);
+                found.window(&text[start..end], end == text.len(), &cx);
+                start = end - Stream::keep(end - start);
+            }
+            found
+        };
+        let mut all = part(0);
+        (1..count).for_each(|n| all.join(part(n)));
+        let spans = |f: &Found| f.edits.iter().map(|e| (e.start, e.end)).collect();
+        all.found.iter().map(|f| (f.finding.at.line, f.finding.at.column, spans(f))).collect()
+    }
+
+    #[test]
+    fn parts_find_what_the_whole_does() {
+        let engine = Engine::builtin();
+        let mut text = String::new();
+        for i in 0..600 {
+            let said = fill(
+                &format!("{} glpat-{{{{alnum:20}}}}", "word ".repeat(i * 7 % 300)),
+                &(i % 500).to_string(),
+            );
+            text += &said;
+            text += ["\n", " ", "\n\n"][i % 3];
+        }
+        let path = "~/a.log";
+        let whole = parts(&engine, path, text.as_bytes(), 1);
+        assert_eq!(whole.len(), 500);
+        for count in [2, 3] {
+            assert!(parts(&engine, path, text.as_bytes(), count) == whole, "{count}");
+        }
     }
 
     #[test]

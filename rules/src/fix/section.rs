@@ -4,7 +4,7 @@ use super::setting::{line_end, line_start};
 
 /// Whether a line opens a section in this format.
 fn opens(name: &str, line: &[u8]) -> bool {
-    let line = line.trim_ascii();
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     match name {
         "gitconfig" | "ini" | "toml" => line.starts_with(b"["),
         "ssh_config" => {

@@ -19,6 +19,8 @@ pub(crate) enum Change {
     Comment,
 }
 
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// What is written before a line that becomes a comment, on a line of its own.
 const NOTE: &str = "commented out by lapwing:";
 
@@ -54,11 +56,16 @@ pub(crate) fn change(
     if unsaid || spans.iter().any(|s| s.0 > s.1 || s.1 > bytes.len()) {
         return None;
     }
-    let edits = match change {
+    let mut edits = match change {
         Change::Unset => unset(name, bytes, entry),
         Change::Comment => comment(name, bytes, entry),
         Change::Value(new) => value(name, bytes, entry, new).map(|edit| vec![edit]),
     }?;
+    // A byte order mark belongs to the file, not to its first line.
+    if let Some(first) = edits.first_mut().filter(|e| e.start == 0 && bytes.starts_with(BOM)) {
+        first.start = BOM.len();
+        first.end = first.end.max(first.start);
+    }
     let after = (reader.read)(&apply(bytes, &edits).ok()?);
     kept(read, &after, index, change).then_some(edits)
 }
@@ -175,7 +182,7 @@ fn alone(bytes: &[u8], whole: (usize, usize)) -> bool {
     let lines = lines_of(bytes, whole);
     let before = bytes[lines.0..whole.0].trim_ascii();
     let after = bytes[whole.1..lines.1].trim_ascii();
-    let bom = before == b"\xef\xbb\xbf";
+    let bom = before == BOM;
     (before.is_empty() || before == b"-" || bom) && matches!(after.first(), None | Some(b'#' | b';'))
 }
 

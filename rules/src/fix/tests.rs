@@ -125,6 +125,40 @@ fn planned(engine: &Engine, home: &Home, place: &Place) -> Vec<(String, Vec<Vec<
         .collect()
 }
 
+/// What cannot be done is said, and why.
+#[test]
+fn what_is_left_to_people_says_why() {
+    let engine = Engine::builtin();
+    let left = |home: Home, path: &str, rule: &str| {
+        let found = plans(&engine, &home, path);
+        let (_, plan) = found.into_iter().find(|(f, _)| f.page.id == rule).unwrap();
+        assert!(plan.steps.is_empty() && plan.summary.starts_with("left to you: "), "{}", plan.summary);
+        plan.left.join("; ")
+    };
+    let binary = fill("\u{0}\u{3}x T=glpat-{{alnum:20}}\u{0}", "binary");
+    let why =
+        left(Home::default().file("~/.config/copyq/a.dat", &binary), "~/.config/copyq/a.dat", "gitlab-pat");
+    assert!(why.contains("is binary") && why.contains("CopyQ"), "{why}");
+    // A block that is a name's value cannot be told apart by its end.
+    let yaml = "enableStrictSsl: >-\n  false\n";
+    let why = left(Home::default().file("~/.yarnrc.yml", yaml), "~/.yarnrc.yml", "pkg.tls-off.yarn");
+    assert!(why.contains("without touching"), "{why}");
+}
+
+#[test]
+fn a_byte_order_mark_stays() {
+    let engine = Engine::builtin();
+    for (text, want) in [
+        ("\u{feff}[http]\n\tsslVerify = false\n[user]\n\tname = D\n", "\u{feff}[user]\n\tname = D\n"),
+        ("\u{feff}[http]\n\tsslVerify = false\n", "\u{feff}"),
+    ] {
+        let home = Home::default().file("~/.gitconfig", text);
+        let looked = Looked::File("~/.gitconfig", engine.places().classify("~/.gitconfig"));
+        let after = check_fix(&engine, &home, looked, "git.tls-verify-off").unwrap();
+        assert_eq!(String::from_utf8_lossy(after.bytes("~/.gitconfig")), want);
+    }
+}
+
 fn dice() -> impl FnMut(usize) -> usize {
     let mut state = 88_172_645_463_325_252_u64;
     move |sides: usize| {
@@ -226,6 +260,147 @@ fn names_of_hosts_are_hashed_by_their_own_program() {
         _ => None,
     });
     assert_eq!(argv.as_deref(), Some("ssh-keygen -H -f ~/.ssh/known_hosts"));
+}
+
+/// A text as a command of a history.
+fn typed(path: &str, text: &str) -> String {
+    let text = text.trim_end_matches('\n');
+    match path {
+        "~/.zsh_history" => {
+            let mut out = Vec::new();
+            for b in text.bytes() {
+                match b {
+                    b'\n' => out.extend_from_slice(b"\\\n"),
+                    b => out.push(b),
+                }
+            }
+            format!(": 1700000000:0;{}\n", String::from_utf8(out).unwrap())
+        }
+        "~/.local/share/fish/fish_history" => {
+            let text = text.replace('\\', "\\\\").replace('\n', "\\n");
+            format!("- cmd: {text}\n  when: 1700000000\n")
+        }
+        _ => format!("{text}\n"),
+    }
+}
+
+/// Commands of a history but the one in the middle.
+fn others(path: &str, engine: &Engine, bytes: &[u8]) -> (Vec<String>, Vec<String>) {
+    let name = engine.places().classify(path).and_then(|p| p.reader.clone()).unwrap();
+    let all = (reader(&name).unwrap().read)(bytes).entries;
+    let values = |range: &[crate::settings::entry::Entry]| range.iter().map(|e| e.value.clone()).collect();
+    (values(&all[..1]), values(&all[all.len() - 1..]))
+}
+
+/// Shells read their histories afterwards as before, but for the secret.
+#[test]
+fn every_history_is_read_as_before() {
+    let engine = Engine::builtin();
+    let (mut failed, mut tried) = (Vec::new(), 0);
+    for path in ["~/.zsh_history", "~/.local/share/fish/fish_history"] {
+        for (page, example) in secrets().into_iter().step_by(3) {
+            let text = [typed(path, "ls -l 'é'"), typed(path, &example), typed(path, "cd /tmp")].concat();
+            let home = Home::default().file(path, &text);
+            match check_fix(&engine, &home, Looked::File(path, engine.places().classify(path)), &page) {
+                Err(why) if why == "not found" => continue,
+                Err(why) => failed.push(format!("{page} in {path}: {why}")),
+                Ok(after) => {
+                    let (before, after) =
+                        (others(path, &engine, text.as_bytes()), others(path, &engine, after.bytes(path)));
+                    if before != after {
+                        failed.push(format!("{page} in {path}: another command has changed"));
+                    }
+                }
+            }
+            tried += 1;
+        }
+    }
+    assert!(failed.is_empty(), "{} of {tried}:\n{}", failed.len(), failed.join("\n"));
+    assert!(tried > 400, "{tried}");
+}
+
+/// Tokens among whatever else a transcript may hold, in JSON within JSON too.
+#[test]
+fn shuffled_transcripts_stay_json() {
+    const BITS: &[&str] = &[
+        "\"", "\\", "\\\\", "\n", "\t", "\u{1}", "/", "\\u00", "\\u0041", "{", "}", "[", "]", ":", ",", " ",
+        "=", "'", "é", "😀", "%41", "a", "0", "\\\"", "\\n",
+    ];
+    let engine = Engine::builtin();
+    let path = "~/.claude/projects/a/b.jsonl";
+    let place = engine.places().classify(path);
+    let (mut dice, mut mended) = (dice(), 0);
+    for round in 0..300 {
+        let mut said = String::new();
+        for piece in 0..1 + dice(4) {
+            (0..dice(6)).for_each(|_| said.push_str(BITS[dice(BITS.len())]));
+            if dice(3) > 0 {
+                said.push_str(&fill("glpat-{{alnum:20}}", &format!("{round}-{piece}")));
+            }
+            (0..dice(6)).for_each(|_| said.push_str(BITS[dice(BITS.len())]));
+            // Of two in one encoded stretch a search tells one at a time.
+            said.push(' ');
+        }
+        let mut line = serde_json::json!({"content": said}).to_string();
+        if dice(2) == 0 {
+            line = serde_json::json!({"output": line, "n": 1}).to_string();
+        }
+        let text = format!("{line}\n{{\"bye\":true}}\n");
+        let home = Home::default().file(path, &text);
+        match check_fix(&engine, &home, Looked::File(path, place), "gitlab-pat") {
+            Err(why) if why == "not found" => {}
+            Err(why) => panic!("{why}: {text}"),
+            Ok(after) => {
+                let after = String::from_utf8(after.bytes(path).to_vec()).unwrap();
+                let valid = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+                assert!(after.lines().all(valid), "{text}\n->\n{after}");
+                mended += 1;
+            }
+        }
+    }
+    assert!(mended > 100, "{mended}");
+}
+
+/// Values of every format, at a place whose secret says that it is to be redacted.
+#[test]
+fn values_of_every_format_are_redacted_in_place() {
+    for (name, text, want) in [
+        (
+            "ini",
+            "[a]\npassword = \"s3cr3t-q9\" ; mine\nuser = me\n",
+            "[a]\npassword = \"{M}\" ; mine\nuser = me\n",
+        ),
+        ("ini", "password: s3cr3t-q9\r\nuser: me\r\n", "password: {M}\r\nuser: me\r\n"),
+        ("toml", "[a]\npassword = 's3cr3t-q9' # mine\n", "[a]\npassword = '{M}' # mine\n"),
+        ("toml", "[a]\npassword = 4815162342\nb = 1\n", "[a]\npassword = \"{M}\"\nb = 1\n"),
+        ("yaml", "a:\n  password: s3cr3t-q9 # mine\n", "a:\n  password: {M} # mine\n"),
+        ("yaml", "{a: {password: \"s3cr3t-q9\"}}\n", "{a: {password: \"{M}\"}}\n"),
+        ("json", "{\"a\": {\"password\": \"s3cr3t-q9\"}}", "{\"a\": {\"password\": \"{M}\"}}"),
+        ("dotenv", "export A_PASSWORD='s3cr3t-q9'\nB=1\n", "export A_PASSWORD='{M}'\nB=1\n"),
+        (
+            "shell_rc",
+            "export A_PASSWORD=\"s3cr3t-q9\"\nalias b=c\n",
+            "export A_PASSWORD=\"{M}\"\nalias b=c\n",
+        ),
+        ("netrc", "machine h login me password s3cr3t-q9\n", "machine h login me password {M}\n"),
+        ("xml", "<a><password> s3cr3t-q9 </password></a>", "<a><password> {M} </password></a>"),
+        ("gitconfig", "[a]\n\tpassword = \"s3cr3t-q9\"\n", "[a]\n\tpassword = \"{M}\"\n"),
+        ("pgpass", "h:5432:db:me:s3cr3t-q9\n", "h:5432:db:me:{M}\n"),
+        ("npmrc", "//h.example/:_password=s3cr3t-q9\n", "//h.example/:_password={M}\n"),
+    ] {
+        let pack = format!(
+            "[[place]]\nid = \"x\"\ntool = \"x\"\npaths = [\"~/x\"]\nreader = \"{name}\"\n[[place.secret]]\nid = \"x.password\"\n\
+             title = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\nkeys = [\"*password\", \"*PASSWORD\"]\nfix = {{ redact = true }}\n"
+        );
+        let mut packs = Packs::default();
+        packs.add("x.toml", &pack);
+        assert!(packs.errors.is_empty());
+        let engine = Engine::new(packs).0;
+        let home = Home::default().file("~/x", text);
+        let after = check_fix(&engine, &home, Looked::File("~/x", engine.places().by_id("x")), "x.password");
+        let after = after.unwrap_or_else(|e| panic!("{name}: {e}: {text}"));
+        assert_eq!(String::from_utf8_lossy(after.bytes("~/x")), want.replace("{M}", MARKER), "{name}");
+    }
 }
 
 /// Examples of every secret rule, in a history and in a transcript.

@@ -182,13 +182,14 @@ impl Indicator {
         problems: &mut Vec<Problem>,
     ) -> Option<Trace> {
         if self.spec.paths.iter().any(|p| matches(p, path)) {
-            return Some(Trace::File(path.to_owned()));
+            return is_there(path, facts, problems).then(|| Trace::File(path.to_owned()));
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         if let Some(unit) = self.spec.units.iter().find(|unit| wild(unit, name))
             && UNITS.iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
         {
-            return Some(Trace::Unit { unit: unit.clone(), path: path.to_owned() });
+            let unit = unit.clone();
+            return is_there(path, facts, problems).then(|| Trace::Unit { unit, path: path.to_owned() });
         }
         let mut contents = self.spec.contents.iter().zip(&self.contents);
         contents

@@ -33,6 +33,8 @@ pub struct Stream<'a> {
     judged: usize,
     /// Findings silenced by a marker on their line.
     pub silenced: u64,
+    /// Markers on a line silence nothing.
+    all: bool,
     /// A rule that had more near misses than there was time for: not all of them were tried.
     dense: Option<&'a str>,
     /// The file's path, where a rule of another tool may ask for it.
@@ -66,9 +68,27 @@ impl<'a> Stream<'a> {
             column: 0,
             judged: 0,
             silenced: 0,
+            all: false,
             dense: None,
             path,
         }
+    }
+
+    /// Tells of what markers silence too: for hiding secrets, not for telling of them.
+    pub(crate) fn all(self) -> Stream<'a> {
+        Stream { all: true, ..self }
+    }
+
+    /// For a part of a file that begins at `from`: the first window begins [`LEAD`] bytes before it, which are not judged. Lines
+    /// and columns count from there. Not for UTF-16, which only a file's beginning tells.
+    pub(crate) fn part(self, from: usize) -> Stream<'a> {
+        let lead = LEAD.min(from);
+        Stream { base: (from - lead) as u64, judged: lead, ..self }
+    }
+
+    /// Line ends before the byte that the next window begins with, and bytes of its line.
+    pub(crate) fn passed(&self) -> (u64, usize) {
+        (self.line - 1, self.column)
     }
 
     /// Judges a window. The first begins at the file's start; each next one must begin with the last
@@ -188,7 +208,7 @@ impl<'a> Stream<'a> {
             if quiet.0 != hit.at {
                 quiet = (hit.at, crate::ignore::silenced(bytes, hit.at));
             }
-            if quiet.1 {
+            if quiet.1 && !self.all {
                 self.silenced += 1;
                 continue;
             }

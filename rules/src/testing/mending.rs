@@ -147,6 +147,9 @@ pub fn check_fix(engine: &Engine, home: &Home, looked: Looked<'_>, rule: &str) -
         let Some((finding, plan)) = own.next() else {
             return if turn == 0 { Err("no plan".to_owned()) } else { Ok(now) };
         };
+        if plans.iter().any(|(_, plan)| (plan.safety == Safety::Manual) != plan.steps.is_empty()) {
+            return Err("a plan without steps is a person's, and no other".to_owned());
+        }
         if plan.safety == Safety::Manual || (plan.safety == Safety::Safe && plan.credential) {
             return Err("its safety is not what its steps are".to_owned());
         }

@@ -50,7 +50,10 @@ pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
     }
     match look(store)? {
         Some(back) if back.as_slice() == secret.expose() => Ok(Stored { store: store.clone(), known }),
-        _ => Err(Kept::Tool(format!("{} did not give back what was put into it", place(store)))),
+        _ => Err(Kept::Tool(format!(
+            "{}: what was put there was not given back; is the keyring unlocked?",
+            place(store)
+        ))),
     }
 }
 
@@ -62,7 +65,9 @@ pub(crate) fn verify(store: &Store, secret: &Secret) -> Result<(), Kept> {
     };
     match found {
         Some(back) if back.as_slice() == secret.expose() => Ok(()),
-        _ => Err(Kept::Tool(format!("{} does not find the credential", place(store)))),
+        _ => {
+            Err(Kept::Tool(format!("{}: set up as it is now, it does not find the credential", place(store))))
+        }
     }
 }
 
@@ -95,11 +100,11 @@ fn look(store: &Store) -> Result<Found, Kept> {
 /// Where it goes, for people.
 pub(crate) fn place(store: &Store) -> String {
     match store {
-        Store::Git { helper, host, .. } => format!("Git's helper {helper}, asked for {host},"),
-        Store::Keyring { name } => format!("the keyring, asked for `{name}`,"),
-        Store::Cargo { registry, .. } => format!("Cargo's provider, asked for {registry},"),
-        Store::Docker { server, .. } => format!("Docker's helper, asked for {server},"),
-        Store::Python { service, .. } => format!("`keyring`, asked for {service},"),
+        Store::Git { helper, host, .. } => format!("Git's helper {helper}, for {host}"),
+        Store::Keyring { name } => format!("the keyring, as `{name}`"),
+        Store::Cargo { registry, .. } => format!("Cargo's provider, for {registry}"),
+        Store::Docker { server, .. } => format!("Docker's helper, for {server}"),
+        Store::Python { service, .. } => format!("Python's `keyring`, for {service}"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::rewrite::hex;
 use super::{Bench, Pending};
+use crate::apply::busy::Running;
 use crate::apply::fresh::Fresh;
 use crate::apply::receipt::{Change, Deed, Print, State};
 use crate::apply::refused::Refused;
@@ -68,6 +69,31 @@ impl Pending for Create {
     }
 
     fn commit(&mut self) -> Result<(), Refused> {
+        let made = self.make();
+        if made.is_err() {
+            self.revert()?;
+        }
+        made
+    }
+
+    fn revert(&mut self) -> Result<(), Refused> {
+        if std::mem::take(&mut self.done) {
+            self.spot()?.unlink()?;
+        }
+        for (dir, _) in self.directories.iter().rev() {
+            // One that somebody has put something into stays.
+            let _ = std::fs::remove_dir(dir);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+impl Create {
+    fn make(&mut self) -> Result<(), Refused> {
         for (dir, _) in &self.directories {
             match std::fs::DirBuilder::new().mode(0o700).create(dir) {
                 Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -85,20 +111,5 @@ impl Pending for Create {
         fresh.create(&spot)?;
         self.done = true;
         spot.settle()
-    }
-
-    fn revert(&mut self) -> Result<(), Refused> {
-        if std::mem::take(&mut self.done) {
-            self.spot()?.unlink()?;
-        }
-        for (dir, _) in self.directories.iter().rev() {
-            // One that somebody has put something into stays.
-            let _ = std::fs::remove_dir(dir);
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self) -> Result<(), Refused> {
-        Ok(())
     }
 }

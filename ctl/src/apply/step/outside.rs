@@ -2,6 +2,7 @@
 //! they have done is not taken back.
 
 use super::Pending;
+use crate::apply::busy::Running;
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
 use crate::apply::{guide, programs, unit};
@@ -35,7 +36,7 @@ impl Pending for Outside {
     fn commit(&mut self) -> Result<(), Refused> {
         let done = match self {
             Outside::Stop(unit) => unit::stop(unit).map(drop),
-            Outside::Gone(home, programs) => programs::gone(home, programs),
+            Outside::Gone(home, programs) => programs::gone(home, programs).and_then(|()| unit::reload()),
             Outside::Guide(home, argv) => guide::run(home, argv),
         };
         done.map_err(|e| refused(&e))
@@ -45,7 +46,7 @@ impl Pending for Outside {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Bench, Pending};
 use crate::apply::busy;
+use crate::apply::busy::Running;
 use crate::apply::fresh::temporary;
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
@@ -69,11 +70,12 @@ impl Pending for Remove {
         .map_err(|e| Refused::from_errno("set it aside", e))?;
         self.done = true;
         let moved = self.aside.stat()?.is_some_and(|s| s.st_ino == self.stat.st_ino);
-        if moved && self.same() {
-            return self.spot.settle();
+        let lasting =
+            if moved && self.same() { self.spot.settle() } else { Err(Refused::Changed("content")) };
+        if lasting.is_err() {
+            self.revert()?;
         }
-        self.revert()?;
-        Err(Refused::Changed("content"))
+        lasting
     }
 
     fn revert(&mut self) -> Result<(), Refused> {
@@ -91,10 +93,11 @@ impl Pending for Remove {
         self.spot.settle()
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         if std::mem::take(&mut self.done) {
             self.aside.unlink()?;
-            self.spot.settle()?;
+            // It is gone; that may reach the disk a little later.
+            let _ = self.spot.settle();
         }
         Ok(())
     }

@@ -230,14 +230,29 @@ impl Rewrite {
         if self.same(&aside) { Ok(()) } else { Err(Refused::Changed("content")) }
     }
 
+    /// Puts the new file in its place.
+    fn place(&mut self) -> Result<(), Refused> {
+        // Others may add to the new file as soon as it is in place: from then on we only add, too.
+        sys::fcntl_setfl(&self.fresh.file, OFlags::APPEND)
+            .map_err(|e| Refused::from_errno("write the new file", e))?;
+        let aside = self.fresh.exchange(&self.spot)?;
+        self.stage = Stage::Swapped(aside);
+        if aside {
+            self.verify()?;
+        } else if self.grows {
+            self.tail()?;
+        }
+        self.spot.settle()
+    }
+
     /// Puts the old file back in its place.
     fn back(&mut self) -> Result<(), Refused> {
         swap(self.fresh.aside(), &self.spot).map_err(|e| Refused::from_errno("put the old file back", e))?;
-        self.spot.settle()?;
+        let lasting = self.spot.settle();
         // What stands aside now is the new file, which nobody needs.
         self.fresh.aside().unlink()?;
         self.fresh.leave();
-        self.spot.settle()
+        lasting.and_then(|()| self.spot.settle())
     }
 
     /// Where there was no exchange the old file has no name, but its bytes are still at hand.
@@ -299,19 +314,11 @@ impl Pending for Rewrite {
     fn commit(&mut self) -> Result<(), Refused> {
         let _lock = Lock::take(self.manner, &self.spot, &self.receipt)?;
         self.recheck()?;
-        // Others may add to the new file as soon as it is in place: from then on we only add, too.
-        sys::fcntl_setfl(&self.fresh.file, OFlags::APPEND)
-            .map_err(|e| Refused::from_errno("write the new file", e))?;
-        let aside = self.fresh.exchange(&self.spot)?;
-        self.stage = Stage::Swapped(aside);
-        if aside && let Err(why) = self.verify() {
+        let placed = self.place();
+        if placed.is_err() {
             self.revert()?;
-            return Err(why);
         }
-        if !aside && self.grows {
-            self.tail()?;
-        }
-        self.spot.settle()
+        placed
     }
 
     fn revert(&mut self) -> Result<(), Refused> {
@@ -324,16 +331,17 @@ impl Pending for Rewrite {
         done
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, running: &Running) -> Result<(), Refused> {
         let begun = Instant::now();
+        // A shell that had it open before the exchange may still be writing.
+        let mut writing = running.writer(&self.stat).is_some();
         while self.grows && matches!(self.stage, Stage::Swapped(_)) {
-            // A shell that had it open before the exchange may still be writing.
-            let writing = Running::now().writer(&self.stat).is_some();
             self.tail()?;
             if !writing || begun.elapsed() > PATIENCE {
                 break;
             }
             std::thread::sleep(AGAIN);
+            writing = Running::now().writer(&self.stat).is_some();
         }
         if self.grows {
             self.fresh.sync()?;
@@ -346,7 +354,8 @@ impl Pending for Rewrite {
             }
             self.fresh.aside().unlink()?;
             self.fresh.leave();
-            self.spot.settle()?;
+            // The new file is in place for good; that the old one's name is gone may reach the disk a little later.
+            let _ = self.spot.settle();
         }
         self.stage = Stage::Over;
         Ok(())

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "hands the password to Docker's credential helper for the keyring";
+const ELSE: &str = "Docker has a credential helper for the keyring";
 const HELPER: &str = "docker-credential-secretservice";
 
 fn plan(moving: &Moving<'_>) -> Option<Draft> {
@@ -21,7 +22,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     }
     if program(HELPER, &[], moving.facts).is_none() {
         let why = format!("{HELPER} is not installed (Debian and Ubuntu: golang-docker-credential-helpers)");
-        return Some(by_hand(WHAT, why));
+        return Some(by_hand(ELSE, why));
     }
     // Readers give keys in small letters; the helper is asked for the name as it is written.
     let server = written(bytes, moving.entry.span.0, registry)?;
@@ -94,7 +95,11 @@ mod tests {
         let auth = BASE64.encode(crate::testing::fill("me:{{alnum:16}}", "docker").as_bytes());
         let text = format!("{{\"auths\": {{\"{SERVER}\": {{\"auth\": \"{auth}\"}}}}{rest}}}\n");
         let home = Home::default().var("PATH", "/usr/bin").file(FILE, &text);
-        let home = if helper { home.file_mode("/usr/bin/docker-credential-secretservice", b"", 0o755) } else { home };
+        let home = if helper {
+            home.file_mode("/usr/bin/docker-credential-secretservice", b"", 0o755)
+        } else {
+            home
+        };
         let plan = plans(&Engine::builtin(), &home, FILE).remove(0).1;
         (text, plan)
     }
@@ -122,7 +127,7 @@ mod tests {
     #[test]
     fn without_the_helper_or_with_another_it_stays_with_people() {
         let (_, plan) = one("", false);
-        assert!(plan.safety == Safety::Manual && plan.left[0].contains("docker-credential-secretservice"));
+        assert!(plan.safety == Safety::Manual && plan.summary.contains("docker-credential-secretservice"));
         assert!(one(", \"credsStore\": \"pass\"", true).1.safety == Safety::Manual);
     }
 }

@@ -10,6 +10,7 @@ use crate::settings::entry::text;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "hands the credential to Git's helper for the keyring";
+const ELSE: &str = "Git has a helper for the keyring";
 
 fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let bytes = moving.target.bytes;
@@ -20,7 +21,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let (Some(mut store), false) = (store, moving.secret.is_empty()) else { return None };
     let helper = match git_helper::find(moving.facts) {
         Ok(helper) => helper,
-        Err(why) => return Some(by_hand(WHAT, why)),
+        Err(why) => return Some(by_hand(ELSE, why)),
     };
     let secret = Secret::new(moving.entry.value.as_bytes().to_vec());
     let place = match &mut store {
@@ -50,7 +51,13 @@ fn read(line: &str, value: &str) -> Option<Store> {
         return None;
     }
     let path = path.map(|p| p.trim_end_matches('/').to_owned()).filter(|p| !p.is_empty());
-    Some(Store::Git { protocol: protocol.to_owned(), host: host.to_owned(), path, username, helper: String::new() })
+    Some(Store::Git {
+        protocol: protocol.to_owned(),
+        host: host.to_owned(),
+        path,
+        username,
+        helper: String::new(),
+    })
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -90,10 +97,15 @@ mod tests {
 
     #[test]
     fn a_line_is_kept_before_it_goes() {
-        let text = fill("https://me:{{alnum:20}}@a.example\nhttps://d%40x:p%2F{{alnum:12}}@b.example:8443/t\n", "gc");
+        let text = fill(
+            "https://me:{{alnum:20}}@a.example\nhttps://d%40x:p%2F{{alnum:12}}@b.example:8443/t\n",
+            "gc",
+        );
         let plans = all(&home(&text));
         assert_eq!(plans.len(), 2);
-        let [Step::Keep { store, secret }, Step::Edit { path, .. }, Step::Edit { edits, .. }] = &plans[1].steps[..] else {
+        let [Step::Keep { store, secret }, Step::Edit { path, .. }, Step::Edit { edits, .. }] =
+            &plans[1].steps[..]
+        else {
             panic!("{}", plans[1].summary)
         };
         let want = Store::Git {
@@ -115,6 +127,6 @@ mod tests {
         let text = fill("https://me:{{alnum:20}}@a.example\n", "gc");
         let plans = all(&Home::default().file(FILE, &text));
         assert!(plans[0].safety == Safety::Manual && plans[0].steps.is_empty());
-        assert!(plans[0].left[0].contains("git-credential-libsecret"), "{:?}", plans[0].left);
+        assert!(plans[0].summary.contains("git-credential-libsecret"), "{}", plans[0].summary);
     }
 }

@@ -9,6 +9,7 @@ use crate::secret::Secret;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "hands the credential to Git's helper for the keyring";
+const ELSE: &str = "Git has a helper for the keyring";
 /// Who signs in with a token where the address names nobody: what each forge documents.
 const NOBODY: &[(&str, &str)] =
     &[("github.com", "x-access-token"), ("gitlab.com", "oauth2"), ("bitbucket.org", "x-token-auth")];
@@ -25,7 +26,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let authority = &value[at..value[at..].find('/').map_or(value.len(), |n| at + n)];
     let (user, host) = authority.rsplit_once('@')?;
     if !matches!(&value[..scheme], "https" | "http") || user.contains('%') {
-        return Some(by_hand(WHAT, "this kind of address has to be changed by hand"));
+        return Some(by_hand(ELSE, "this kind of address has to be changed by hand"));
     }
     let (name, password) = match user.split_once(':') {
         Some((name, password)) if !name.is_empty() && !password.is_empty() => (name.to_owned(), password),
@@ -33,7 +34,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     };
     let helper = match git_helper::find(moving.facts) {
         Ok(helper) => helper,
-        Err(why) => return Some(by_hand(WHAT, why)),
+        Err(why) => return Some(by_hand(ELSE, why)),
     };
     let store = Store::Git {
         protocol: value[..scheme].to_owned(),
@@ -73,7 +74,9 @@ mod tests {
             .file(FILE, &text);
         let plans = plans(&Engine::builtin(), &home, FILE);
         let (_, plan) = plans.first()?;
-        let Some(Step::Keep { store: Store::Git { username, .. }, .. }) = plan.steps.first() else { return None };
+        let Some(Step::Keep { store: Store::Git { username, .. }, .. }) = plan.steps.first() else {
+            return None;
+        };
         let Some(Step::Edit { edits, .. }) = plan.steps.last() else { return None };
         let after = String::from_utf8(apply(text.as_bytes(), edits).unwrap()).unwrap();
         Some((username.clone(), after.split_once(" = ").map(|(_, url)| url.trim().to_owned())))

@@ -12,6 +12,10 @@ pub(crate) struct Mover {
 }
 
 /// A credential that is to move.
+#[allow(
+    dead_code,
+    reason = "what a move may need to know; which of it is read depends on the moves that there are"
+)]
 pub(crate) struct Moving<'a> {
     /// The file.
     pub(crate) target: &'a Target<'a>,

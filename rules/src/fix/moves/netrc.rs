@@ -9,5 +9,5 @@ pub(crate) const MOVER: Mover = Mover { plan };
 fn plan(_: &Moving<'_>) -> Option<Draft> {
     let why = "curl, wget, pip and others read this file themselves and know no keyring: whatever moved its passwords would lock \
                them out. What only Git uses, hand to Git's helper with `git credential approve`, and take its lines out";
-    Some(by_hand("nothing that a program could do without locking others out", why))
+    Some(by_hand("", why))
 }

@@ -8,17 +8,24 @@ use crate::secret::Secret;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "keeps the secret in the keyring, where the start-up file looks it up";
+const ELSE: &str = "the secret can be kept in the keyring";
 
 fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let variable = moving.entry.key.strip_prefix("env.")?;
     let path = moving.target.path;
     let (dir, file) = path.rsplit_once('/')?;
     let fish = file.ends_with(".fish");
-    if file.ends_with(".conf") || matches!(file, "fish_variables" | ".pam_environment" | ".cshrc" | ".tcshrc" | ".login") {
-        return Some(by_hand(WHAT, format!("{file} cannot run a program, so nothing can be looked up there")));
+    if file.ends_with(".conf")
+        || matches!(file, "fish_variables" | ".pam_environment" | ".cshrc" | ".tcshrc" | ".login")
+    {
+        return Some(by_hand(
+            ELSE,
+            format!("{file} cannot run a program, so nothing can be looked up there"),
+        ));
     }
     // Two files may export the same name for different accounts.
-    let folder = if dir == "~" || dir.starts_with("~/.config") { "" } else { dir.rsplit('/').next().unwrap_or("") };
+    let folder =
+        if dir == "~" || dir.starts_with("~/.config") { "" } else { dir.rsplit('/').next().unwrap_or("") };
     let name = name(&[variable, folder]);
     let (start, end, with) = replaced(moving, fish, &name)?;
     let store = Store::Keyring { name: name.clone() };
@@ -65,7 +72,8 @@ mod tests {
         let home = Home::default().file(path, &text);
         let plans = plans(&Engine::builtin(), &home, path);
         let (_, plan) = plans.first()?;
-        let [Step::Keep { store: Store::Keyring { name }, .. }, Step::Edit { edits, .. }] = &plan.steps[..] else {
+        let [Step::Keep { store: Store::Keyring { name }, .. }, Step::Edit { edits, .. }] = &plan.steps[..]
+        else {
             return None;
         };
         Some((name.clone(), String::from_utf8(apply(text.as_bytes(), edits).unwrap()).unwrap()))
@@ -74,11 +82,13 @@ mod tests {
     #[test]
     fn an_export_looks_the_secret_up() {
         let want = "export GITLAB_TOKEN=\"$(lapwing secret get gitlab-token)\"\n";
-        for text in ["export GITLAB_TOKEN=glpat-{{alnum:20}}\n", "export GITLAB_TOKEN='glpat-{{alnum:20}}'\n"] {
+        for text in ["export GITLAB_TOKEN=glpat-{{alnum:20}}\n", "export GITLAB_TOKEN='glpat-{{alnum:20}}'\n"]
+        {
             let (name, after) = moved("~/.bashrc", text).unwrap();
             assert_eq!((name.as_str(), after.as_str()), ("gitlab-token", want));
         }
-        let (_, fish) = moved("~/.config/fish/config.fish", "set -gx GITLAB_TOKEN 'glpat-{{alnum:20}}'\n").unwrap();
+        let (_, fish) =
+            moved("~/.config/fish/config.fish", "set -gx GITLAB_TOKEN 'glpat-{{alnum:20}}'\n").unwrap();
         assert_eq!(fish, "set -gx GITLAB_TOKEN (lapwing secret get gitlab-token)\n");
         let (name, _) = moved("~/src/app/.envrc", "export GITLAB_TOKEN=glpat-{{alnum:20}}\n").unwrap();
         assert_eq!(name, "gitlab-token-app");
@@ -86,7 +96,8 @@ mod tests {
 
     #[test]
     fn a_part_of_a_value_is_replaced_where_the_shell_expands_it() {
-        let (_, after) = moved("~/.zshrc", "export URL=\"https://me:glpat-{{alnum:20}}@h.example/\"\n").unwrap();
+        let (_, after) =
+            moved("~/.zshrc", "export URL=\"https://me:glpat-{{alnum:20}}@h.example/\"\n").unwrap();
         assert_eq!(after, "export URL=\"https://me:$(lapwing secret get url)@h.example/\"\n");
         assert_eq!(moved("~/.zshrc", "export URL='https://me:glpat-{{alnum:20}}@h.example/'\n"), None);
     }

@@ -8,6 +8,7 @@ use crate::secret::Secret;
 pub(crate) const MOVER: Mover = Mover { plan };
 
 const WHAT: &str = "keeps the password with Python's `keyring`, which twine asks";
+const ELSE: &str = "twine asks Python's `keyring`";
 /// Where twine sends packages of an index without an address.
 const INDEXES: &[(&str, &str)] =
     &[("pypi", "https://upload.pypi.org/legacy/"), ("testpypi", "https://test.pypi.org/legacy/")];
@@ -20,7 +21,7 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     };
     if program("keyring", &[], moving.facts).is_none() || program("twine", &[], moving.facts).is_none() {
         let why = "this needs `keyring` and `twine` on your search path (pipx install keyring twine, or your distribution's packages)";
-        return Some(by_hand(WHAT, why));
+        return Some(by_hand(ELSE, why));
     }
     let usual = || INDEXES.iter().find(|(name, _)| *name == section).map(|(_, url)| (*url).to_owned());
     let service = said("repository").or_else(usual)?;
@@ -29,7 +30,8 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let (from, to) = moving.entry.span;
     let start = memchr::memrchr(b'\n', &bytes[..from]).map_or(0, |n| n + 1);
     let end = memchr::memchr(b'\n', &bytes[to..]).map_or(bytes.len(), |n| to + n + 1);
-    let one_line = memchr::memchr(b'\n', &bytes[from..to]).is_none() && bytes[to..end].trim_ascii().is_empty();
+    let one_line =
+        memchr::memchr(b'\n', &bytes[from..to]).is_none() && bytes[to..end].trim_ascii().is_empty();
     if !one_line || bytes.get(from..to) != Some(moving.secret) {
         return None;
     }
@@ -38,7 +40,10 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
     let secret = Secret::new(moving.secret.to_vec());
     let steps = vec![Step::Keep { store, secret }, edited(moving.target, vec![taken(start, end, "")])];
     let mut draft = Draft::new(summary, steps);
-    draft.left.push("programs other than twine that read this file (an old setuptools) ask for the password instead".to_owned());
+    draft.left.push(
+        "programs other than twine that read this file (an old setuptools) ask for the password instead"
+            .to_owned(),
+    );
     draft.left.push(UNDO.to_owned());
     draft.credential = true;
     Some(draft)
@@ -78,6 +83,6 @@ mod tests {
     fn without_keyring_it_stays_with_people() {
         let text = fill("[pypi]\nusername = __token__\npassword = pypi-{{alnum:40}}\n", "pypirc");
         let (_, plan) = plans(&Engine::builtin(), &Home::default().file(FILE, &text), FILE).remove(0);
-        assert!(plan.safety == Safety::Manual && plan.left[0].contains("keyring"), "{:?}", plan.left);
+        assert!(plan.safety == Safety::Manual && plan.summary.contains("keyring"), "{}", plan.summary);
     }
 }

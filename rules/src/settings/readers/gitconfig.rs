@@ -39,6 +39,9 @@ struct Parser<'a> {
     read: Read,
 }
 
+/// A value, its bytes in the file, and where they end with quotes.
+type Written = (Vec<u8>, (usize, usize), usize);
+
 /// Why a stretch cannot be read; the rest of its line is left out.
 type Broken = &'static str;
 
@@ -170,7 +173,7 @@ impl Parser<'_> {
 
     /// The value, its bytes in the file, from its first character to its last, quotes around it not included, and where
     /// they end with quotes.
-    fn value(&mut self) -> Result<(Vec<u8>, (usize, usize), usize), Broken> {
+    fn value(&mut self) -> Result<Written, Broken> {
         let (mut value, mut span) = (Vec::new(), None);
         let (mut quoted, mut comment) = (false, false);
         // Where the value ends if nothing but blanks follows; anything else keeps them.
