@@ -348,6 +348,8 @@ fn a_key_gets_its_passphrase_from_its_owner() {
     let talk = |phrase| [("[q]uit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
     let nothing = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(""));
     assert!(nothing.code == 1 && nothing.said().contains("not changed"), "{}", nothing.both());
+    // The program has written the key anew: another text, another finding.
+    assert_eq!(doctor(&session).of("ssh.key-plain").len(), 1);
     let phrase = "correct horse";
     let fixed = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(phrase));
     assert_eq!(fixed.code, 0, "{}", fixed.both());
