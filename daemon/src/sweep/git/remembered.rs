@@ -267,6 +267,7 @@ mod tests {
                 history: u64::MAX,
                 remembered: HashMap::new(),
                 jobs: 1,
+                survey: false,
             };
             let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
             let (budget, mut done) = (AtomicI64::new(200_000), Done::default());
