@@ -132,6 +132,24 @@ fn undo_leaves_what_was_edited_elsewhere_and_refuses_what_was_edited_there() {
 }
 
 #[test]
+fn a_file_that_one_session_has_changed_again_and_again_is_taken_back_whole() {
+    let home = Home::new();
+    let before = format!(
+        "{GIT}[http \"https://x.test\"]\n\tsslVerify = false # this one too\n[credential]\n\tuseHttpPath = true\n"
+    );
+    home.write_mode(".gitconfig", &before, 0o666);
+    let found = home.doctor().document(1).findings().len();
+    assert!(found >= 3, "{found}");
+    let run = home.answer(&["fix"], &"y\n".repeat(found));
+    assert_eq!(run.code, 0, "{}", run.both());
+    assert!(!String::from_utf8(home.read(".gitconfig")).unwrap().contains("sslVerify"));
+    let run = home.run(&["undo"]);
+    assert_eq!(run.code, 0, "{}", run.both());
+    assert_eq!(String::from_utf8(home.read(".gitconfig")).unwrap(), before);
+    assert_eq!(home.path(".gitconfig").metadata().unwrap().mode() & 0o7777, 0o666);
+}
+
+#[test]
 fn a_dry_run_changes_nothing() {
     let (home, _) = messy();
     let before = (home.read(".gitconfig"), home.read(".bash_history"));

@@ -23,9 +23,8 @@ fn find(bytes: &[u8], what: &str) -> bool {
     bytes.windows(what.len()).any(|w| w == what.as_bytes())
 }
 
-#[test]
-fn from_red_to_green_in_one_session_and_back_with_one_command() {
-    let home = Home::new();
+/// Fills a home with mistakes that can be mended; the secrets in it.
+fn messy(home: &Home) -> [String; 3] {
     let (pat, other) = (checked("ghp_", "whole one"), checked("ghp_", "whole two"));
     let password = secret("{{alnum:20}}", "whole password");
     home.write_mode(
@@ -52,6 +51,13 @@ fn from_red_to_green_in_one_session_and_back_with_one_command() {
     let transcript = ".claude/projects/-home-dev-shop/1.jsonl";
     home.write(transcript, format!("{said}\n{{\"type\":\"assistant\"}}\n"));
     home.must("touch", ["-d", "1 hour ago", transcript]);
+    [pat, other, password]
+}
+
+#[test]
+fn from_red_to_green_in_one_session_and_back_with_one_command() {
+    let home = Home::new();
+    let secrets = messy(&home);
     let found = home.doctor().document(1).findings().len();
     assert!(found >= 6, "{found}");
     let before = everything(&home);
@@ -62,7 +68,7 @@ fn from_red_to_green_in_one_session_and_back_with_one_command() {
     let mended = everything(&home);
     assert_eq!(mended.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     for (path, (_, bytes)) in &mended {
-        for secret in [&pat, &other, &password] {
+        for secret in &secrets {
             assert!(!find(bytes, secret), "{}: {}", path.display(), run.both());
         }
     }
@@ -82,7 +88,7 @@ fn from_red_to_green_in_one_session_and_back_with_one_command() {
     let after = everything(&home);
     for (path, (mode, bytes)) in &before {
         let mut want = String::from_utf8(bytes.clone()).unwrap();
-        for secret in [&pat, &other, &password] {
+        for secret in &secrets {
             want = want.replace(secret.as_str(), "REDACTED-BY-LAPWING");
         }
         let (now_mode, now) = &after[path];

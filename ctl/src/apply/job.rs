@@ -88,18 +88,21 @@ impl Applier<'_> {
         let asked = done.iter().flat_map(|j| &j.plans).filter(|p| !alone(p));
         let wanted: Vec<_> = asked.map(|p| self.asked(p)).collect();
         let holds = if wanted.is_empty() { Vec::new() } else { self.rules.holds(&wanted) };
+        let after = Running::now();
         for mut job in done {
             let still = job.plans.iter().find(|p| holds.contains(&p.finding));
-            let result = match still.map(|p| place(p)) {
+            let result = match still.map(place) {
                 Some(path) if !lasting(&job.plans) => {
                     let back = revert(&mut job.steps);
                     Err((path, back.err().unwrap_or(Refused::StillThere)))
                 }
                 Some(path) => {
                     job.stays = job.steps.len();
+                    // What was done stays done.
+                    let _ = settle(&mut job.steps, &after);
                     Err((path, Refused::StillThere))
                 }
-                None => settle(&mut job.steps),
+                None => settle(&mut job.steps, &after),
             };
             self.over(job, result, outcomes);
         }
@@ -322,9 +325,9 @@ fn revert(steps: &mut [Box<dyn Pending>]) -> Result<(), Refused> {
     result
 }
 
-fn settle(steps: &mut [Box<dyn Pending>]) -> Result<(), (String, Refused)> {
+fn settle(steps: &mut [Box<dyn Pending>], running: &Running) -> Result<(), (String, Refused)> {
     for i in 0..steps.len() {
-        if let Err(why) = steps[i].settle() {
+        if let Err(why) = steps[i].settle(running) {
             let path = steps[i].change().path;
             // The step that would not settle has put itself back.
             let _ = revert(steps);

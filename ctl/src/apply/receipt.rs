@@ -245,11 +245,6 @@ impl Store {
         Some(Store { dir })
     }
 
-    /// Where they are.
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     fn spot(&self, id: &str) -> Result<Spot, Refused> {
         Spot::at(&self.dir.join(format!("{id}.json")), id)
     }
@@ -327,8 +322,8 @@ mod tests {
         assert_eq!(store.read(&receipt.id).unwrap(), receipt);
         assert!(!receipt.interrupted() && receipt.stands());
         let mode = |p: &Path| p.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(store.dir()), 0o700);
-        assert_eq!(mode(&store.dir().join(format!("{}.json", receipt.id))), 0o600);
+        assert_eq!(mode(&store.dir), 0o700);
+        assert_eq!(mode(&store.dir.join(format!("{}.json", receipt.id))), 0o600);
     }
 
     #[test]

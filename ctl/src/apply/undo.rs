@@ -9,7 +9,7 @@ use super::repair::{WHOLE, is};
 use super::spot::Spot;
 use super::step::{Bench, Pending, Rules, mode, quarantine, rewrite};
 use lapwing_agent::home::Home;
-use lapwing_rules::fix::edit::digest;
+use lapwing_rules::fix::edit::{apply, digest};
 use lapwing_rules::fix::plan::Edit;
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -29,6 +29,15 @@ pub(crate) struct Undone {
     pub(crate) note: Option<String>,
 }
 
+/// Changes that are about to be taken back together.
+struct Taking<'a> {
+    /// Which of the receipt.
+    indexes: Vec<usize>,
+    /// `None` when there is nothing to be done.
+    step: Option<Box<dyn Pending + 'a>>,
+    undone: Undone,
+}
+
 /// Takes back what a receipt says was done. On an error nothing has changed; it names the file.
 pub(crate) fn undo(
     home: &Home,
@@ -39,34 +48,41 @@ pub(crate) fn undo(
     let running = Running::now();
     let (id, seen) = (receipt.id.clone(), HashMap::new());
     let bench = Bench { home, receipt: &id, running: &running, rules, seen: &seen };
-    let mut steps: Vec<(usize, Option<Box<dyn Pending>>, Undone)> = Vec::new();
-    // Last first: a file that was changed twice is taken back twice, which one step cannot do.
-    let mut met: HashMap<String, usize> = HashMap::new();
-    for (index, change) in receipt.changes.iter().enumerate().rev().filter(|(_, c)| c.state == State::Done) {
-        if matches!(change.deed, Deed::Rewrite { .. }) {
-            *met.entry(change.path.clone()).or_default() += 1;
-        }
-        if met.get(&change.path).is_some_and(|n| *n > 1) {
-            continue;
-        }
+    let mut steps: Vec<Taking<'_>> = Vec::new();
+    for (path, changes) in rewritten(receipt) {
+        let (step, undone) = restored(&bench, &path, &changes).map_err(|why| (path, why))?;
+        steps.push(Taking { indexes: changes.into_iter().map(|(index, ..)| index).collect(), step, undone });
+    }
+    // Bits come after content: a file is taken back with those that it has.
+    let done = receipt.changes.iter().enumerate().rev().filter(|(_, c)| c.state == State::Done);
+    for (index, change) in done.filter(|(_, c)| !matches!(c.deed, Deed::Rewrite { .. })) {
         let (step, undone) = prepare(&bench, change).map_err(|why| (change.path.clone(), why))?;
-        steps.push((index, step, undone));
+        steps.push(Taking { indexes: vec![index], step, undone });
     }
-    let again = met.values().any(|n| *n > 1);
-    let mut all = run(store, receipt, steps)?;
-    if again {
-        all.extend(undo(home, rules, store, receipt)?);
+    run(store, receipt, steps)
+}
+
+/// What was done to the content of files, by file, the last first.
+fn rewritten(receipt: &Receipt) -> Vec<(String, Vec<(usize, Vec<Inverse>, usize)>)> {
+    let mut files: Vec<(String, Vec<(usize, Vec<Inverse>, usize)>)> = Vec::new();
+    for (index, change) in receipt.changes.iter().enumerate().rev().filter(|(_, c)| c.state == State::Done) {
+        let Deed::Rewrite { inverse, secrets, .. } = &change.deed else { continue };
+        let one = (index, inverse.clone(), *secrets);
+        match files.iter_mut().find(|(path, _)| *path == change.path) {
+            Some((_, changes)) => changes.push(one),
+            None => files.push((change.path.clone(), vec![one])),
+        }
     }
-    Ok(all)
+    files
 }
 
 fn run(
     store: &Store,
     receipt: &mut Receipt,
-    mut steps: Vec<(usize, Option<Box<dyn Pending>>, Undone)>,
+    mut steps: Vec<Taking<'_>>,
 ) -> Result<Vec<Undone>, (String, Refused)> {
-    let mark = |receipt: &mut Receipt, steps: &[(usize, Option<Box<dyn Pending>>, Undone)], state| {
-        for (index, ..) in steps {
+    let mark = |receipt: &mut Receipt, steps: &[Taking<'_>], state| {
+        for index in steps.iter().flat_map(|s| &s.indexes) {
             receipt.changes[*index].state = state;
         }
         store.write(receipt).map_err(|why| (receipt.id.clone(), why))
@@ -74,12 +90,11 @@ fn run(
     mark(receipt, &steps, State::Undoing)?;
     let mut failed = None;
     for i in 0..steps.len() {
-        let (_, step, undone) = &mut steps[i];
-        if let Some(Err(why)) = step.as_mut().map(|s| s.commit()) {
-            failed = Some((undone.path.clone(), why));
-            for (_, step, _) in steps[..i].iter_mut().rev() {
+        if let Some(Err(why)) = steps[i].step.as_mut().map(|s| s.commit()) {
+            failed = Some((steps[i].undone.path.clone(), why));
+            for step in steps[..i].iter_mut().rev().filter_map(|s| s.step.as_mut()) {
                 // The failure is told; what cannot be put back either is told by the next look at the receipt.
-                let _ = step.as_mut().map(|s| s.revert());
+                let _ = step.revert();
             }
             break;
         }
@@ -88,23 +103,73 @@ fn run(
         mark(receipt, &steps, State::Done)?;
         return Err(failed);
     }
-    for (_, step, undone) in &mut steps {
-        if let Some(Err(why)) = step.as_mut().map(|s| s.settle()) {
+    let after = Running::now();
+    for Taking { step, undone, .. } in &mut steps {
+        if let Some(Err(why)) = step.as_mut().map(|s| s.settle(&after)) {
             undone.note = Some(why.to_string());
         }
     }
     mark(receipt, &steps, State::Undone)?;
-    Ok(steps.into_iter().map(|(_, _, undone)| undone).collect())
+    Ok(steps.into_iter().map(|s| s.undone).collect())
 }
 
-fn prepare(bench: &Bench<'_>, change: &Change) -> Result<(Option<Box<dyn Pending>>, Undone), Refused> {
+type Prepared<'a> = (Option<Box<dyn Pending + 'a>>, Undone);
+
+/// Prepares a file with what stood there before all of these changes, the last first.
+fn restored<'a>(
+    bench: &Bench<'a>,
+    path: &str,
+    changes: &[(usize, Vec<Inverse>, usize)],
+) -> Result<Prepared<'a>, Refused> {
+    let undone = Undone {
+        path: path.to_owned(),
+        restored: changes.iter().map(|(_, inverse, _)| inverse.len()).sum(),
+        secrets: changes.iter().map(|(.., secrets)| secrets).sum(),
+        note: None,
+    };
+    if undone.restored == 0 {
+        return Ok((None, undone));
+    }
+    let (file, _) = Spot::find(bench.home, path)?.open()?;
+    let mut now = Zeroizing::new(Vec::new());
+    file.take(WHOLE + 1).read_to_end(&mut now).map_err(|e| Refused::from_io("read it", &e))?;
+    if now.len() as u64 > WHOLE {
+        return Err(Refused::Missing("it is too large to be taken back".to_owned()));
+    }
+    let mut bytes = now.clone();
+    for (_, inverse, _) in changes {
+        bytes = Zeroizing::new(turned(&bytes, inverse)?);
+    }
+    let edit = difference(&now, &bytes);
+    let step = rewrite::prepare(bench, path, digest(&now), &[edit], &[])?;
+    Ok((Some(Box::new(step)), undone))
+}
+
+/// The bytes with what stood there before one change.
+fn turned(bytes: &[u8], inverse: &[Inverse]) -> Result<Vec<u8>, Refused> {
+    let place = |i: &Inverse| {
+        let start = locate(bytes, i).ok_or(Refused::Changed("content"))?;
+        let end = start + i.now.get().len();
+        Ok(Edit { start, end, with: i.was.get().to_vec(), secret: false })
+    };
+    let mut edits: Vec<Edit> = inverse.iter().map(place).collect::<Result<_, Refused>>()?;
+    edits.sort_by_key(|e| e.start);
+    apply(bytes, &edits).map_err(|_| Refused::Changed("content"))
+}
+
+/// One edit that makes `new` of `old`.
+fn difference(old: &[u8], new: &[u8]) -> Edit {
+    let start = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (rest, fresh) = (&old[start..], &new[start..]);
+    let same = rest.iter().rev().zip(fresh.iter().rev()).take_while(|(a, b)| a == b).count();
+    Edit { start, end: old.len() - same, with: fresh[..fresh.len() - same].to_vec(), secret: false }
+}
+
+fn prepare<'a>(bench: &Bench<'a>, change: &Change) -> Result<Prepared<'a>, Refused> {
     let mut undone = Undone { path: change.path.clone(), restored: 0, secrets: 0, note: None };
-    let step: Option<Box<dyn Pending>> = match &change.deed {
-        Deed::Rewrite { inverse, secrets, .. } => {
-            undone.secrets = *secrets;
-            undone.restored = inverse.len();
-            if inverse.is_empty() { None } else { Some(Box::new(restore(bench, &change.path, inverse)?)) }
-        }
+    let step: Option<Box<dyn Pending + 'a>> = match &change.deed {
+        // Taken back by file.
+        Deed::Rewrite { .. } => None,
         Deed::Mode { was, mode } => {
             undone.restored = 1;
             Some(Box::new(mode::prepare(bench, &change.path, *mode, *was)?))
@@ -150,27 +215,6 @@ fn prepare(bench: &Bench<'_>, change: &Change) -> Result<(Option<Box<dyn Pending
     Ok((step, undone))
 }
 
-/// Prepares a file with what stood there before, in the file as it is now.
-fn restore(bench: &Bench<'_>, path: &str, inverse: &[Inverse]) -> Result<rewrite::Rewrite, Refused> {
-    let (file, _) = Spot::find(bench.home, path)?.open()?;
-    let mut bytes = Zeroizing::new(Vec::new());
-    file.take(WHOLE + 1).read_to_end(&mut bytes).map_err(|e| Refused::from_io("read it", &e))?;
-    if bytes.len() as u64 > WHOLE {
-        return Err(Refused::Missing("it is too large to be taken back".to_owned()));
-    }
-    let place = |i: &Inverse| {
-        let start = locate(&bytes, i).ok_or(Refused::Changed("content"))?;
-        let end = start + i.now.get().len();
-        Ok(Edit { start, end, with: i.was.get().to_vec(), secret: false })
-    };
-    let mut edits: Vec<Edit> = inverse.iter().map(place).collect::<Result<_, Refused>>()?;
-    edits.sort_by_key(|e| e.start);
-    if edits.windows(2).any(|pair| pair[1].start < pair[0].end) {
-        return Err(Refused::Changed("content"));
-    }
-    rewrite::prepare(bench, path, digest(&bytes), &edits, &[])
-}
-
 /// A file that a fix has made, and that is nobody else's yet.
 struct Discard {
     spot: Spot,
@@ -192,7 +236,7 @@ impl Pending for Discard {
     }
 
     /// At the end, when nothing can fail any more: a file that was removed could not be put back.
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         self.spot.again()?.unlink()?;
         for dir in self.directories.iter().rev() {
             // One that somebody has put something into stays.

@@ -3,6 +3,7 @@
 
 use super::{Bench, Pending, own};
 use crate::apply::busy;
+use crate::apply::busy::Running;
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
 use crate::apply::spot::Spot;
@@ -135,7 +136,7 @@ impl Pending for Cells {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::rewrite::hex;
 use super::{Bench, Pending};
+use crate::apply::busy::Running;
 use crate::apply::fresh::Fresh;
 use crate::apply::receipt::{Change, Deed, Print, State};
 use crate::apply::refused::Refused;
@@ -86,7 +87,7 @@ impl Pending for Create {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Puts a credential where it belongs, and reads it back, before any file is touched.
 
 use super::Pending;
+use crate::apply::busy::Running;
 use crate::apply::keep::{self, Kept, Stored};
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
@@ -42,7 +43,7 @@ impl Pending for Keep {
         }
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         Ok(())
     }
 }

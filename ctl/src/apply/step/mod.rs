@@ -28,8 +28,8 @@ pub(crate) trait Pending {
     fn commit(&mut self) -> Result<(), Refused>;
     /// Takes it back. After a step that was not committed there is nothing to do.
     fn revert(&mut self) -> Result<(), Refused>;
-    /// Lets go of what was there before.
-    fn settle(&mut self) -> Result<(), Refused>;
+    /// Lets go of what was there before. `running` is what ran after the commit.
+    fn settle(&mut self, running: &Running) -> Result<(), Refused>;
 }
 
 /// What steps need to know, and nobody but the rules can tell.

@@ -1,6 +1,7 @@
 //! Changes the permission bits of a file or directory.
 
 use super::{Bench, Pending, own};
+use crate::apply::busy::Running;
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
 use crate::apply::spot::Spot;
@@ -71,7 +72,7 @@ impl Pending for Bits {
         if std::mem::take(&mut self.done) { self.change_bits(self.mode, self.was) } else { Ok(()) }
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         Ok(())
     }
 }

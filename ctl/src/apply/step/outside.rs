@@ -2,6 +2,7 @@
 //! they have done is not taken back.
 
 use super::Pending;
+use crate::apply::busy::Running;
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
 use crate::apply::{guide, programs, unit};
@@ -45,7 +46,11 @@ impl Pending for Outside {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
-        Ok(())
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
+        // Its files are put away by now: the service manager forgets them.
+        match self {
+            Outside::Stop(_) => unit::reload().map_err(|e| refused(&e)),
+            Outside::Gone(..) | Outside::Guide(..) => Ok(()),
+        }
     }
 }

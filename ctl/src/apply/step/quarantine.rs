@@ -1,6 +1,7 @@
 //! Moves something into the quarantine.
 
 use super::Pending;
+use crate::apply::busy::Running;
 use crate::apply::quarantine::{self, Kept, Move};
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
@@ -51,7 +52,7 @@ impl Pending for Quarantine {
         }
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         Ok(())
     }
 }
@@ -87,7 +88,7 @@ impl Pending for Back {
         }
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Bench, Pending};
 use crate::apply::busy;
+use crate::apply::busy::Running;
 use crate::apply::fresh::temporary;
 use crate::apply::receipt::{Change, Deed, State};
 use crate::apply::refused::Refused;
@@ -92,7 +93,7 @@ impl Pending for Remove {
         self.spot.settle()
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, _: &Running) -> Result<(), Refused> {
         if std::mem::take(&mut self.done) {
             self.aside.unlink()?;
             // It is gone; that may reach the disk a little later.

@@ -331,16 +331,17 @@ impl Pending for Rewrite {
         done
     }
 
-    fn settle(&mut self) -> Result<(), Refused> {
+    fn settle(&mut self, running: &Running) -> Result<(), Refused> {
         let begun = Instant::now();
+        // A shell that had it open before the exchange may still be writing.
+        let mut writing = running.writer(&self.stat).is_some();
         while self.grows && matches!(self.stage, Stage::Swapped(_)) {
-            // A shell that had it open before the exchange may still be writing.
-            let writing = Running::now().writer(&self.stat).is_some();
             self.tail()?;
             if !writing || begun.elapsed() > PATIENCE {
                 break;
             }
             std::thread::sleep(AGAIN);
+            writing = Running::now().writer(&self.stat).is_some();
         }
         if self.grows {
             self.fresh.sync()?;
