@@ -48,8 +48,6 @@ impl From<Error> for Trouble {
 /// An entry without its secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
-    /// What the keyring's own program shows.
-    pub(crate) label: String,
     /// What finds it.
     pub(crate) attributes: BTreeMap<String, String>,
     /// When it was put there, seconds since 1970.
@@ -99,11 +97,7 @@ pub(crate) fn list(attributes: Attributes<'_>) -> Result<Vec<Entry>, Trouble> {
     let collection = collection(&service)?;
     let items = collection.search_items(map(attributes))?;
     let entry = |item: &Item<'_>| -> Result<Entry, Error> {
-        Ok(Entry {
-            label: item.get_label()?,
-            attributes: item.get_attributes()?.into_iter().collect(),
-            created: item.get_created()?,
-        })
+        Ok(Entry { attributes: item.get_attributes()?.into_iter().collect(), created: item.get_created()? })
     };
     Ok(items.iter().map(entry).collect::<Result<_, _>>()?)
 }

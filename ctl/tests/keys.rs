@@ -206,10 +206,10 @@ fn a_start_up_file_looks_its_secret_up() {
     assert_eq!(kept.stdout(), secret);
 }
 
-/// A registry on this machine: what it was asked, and with which credential.
+/// A registry on this machine, and the credentials that it was given.
 struct Registry {
     port: u16,
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    credentials: Arc<Mutex<Vec<String>>>,
 }
 
 impl Registry {
@@ -217,8 +217,8 @@ impl Registry {
     fn new(answer: impl Fn(&str, u16) -> String + Send + 'static) -> Registry {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
+        let credentials = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&credentials);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
@@ -236,7 +236,7 @@ impl Registry {
                 let credential = header("authorization");
                 let status = if credential.is_some() { "200 OK" } else { "401 Unauthorized" };
                 let body = answer(&path, port);
-                heard.lock().unwrap().push((path, credential));
+                heard.lock().unwrap().extend(credential);
                 let _ = write!(
                     stream,
                     "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -244,11 +244,11 @@ impl Registry {
                 );
             }
         });
-        Registry { port, asked }
+        Registry { port, credentials }
     }
 
     fn credentials(&self) -> Vec<String> {
-        self.asked.lock().unwrap().iter().filter_map(|(_, c)| c.clone()).collect()
+        self.credentials.lock().unwrap().clone()
     }
 }
 
@@ -278,7 +278,7 @@ fn cargo_asks_its_own_provider() {
     };
     let found = search(&session);
     assert_eq!(found.code, 0, "{}", found.both());
-    assert!(registry.credentials().iter().any(|c| *c == secret), "{}", found.both());
+    assert!(registry.credentials().contains(&secret), "{}", found.both());
     session.lock();
     let before = registry.credentials().len();
     assert!(search(&session).code != 0 && registry.credentials().len() == before);
@@ -302,7 +302,7 @@ fn npm_gets_its_token_from_a_function_of_the_shell() {
         session.tool("bash", &["--norc", "-c", ". ~/.bashrc; npm whoami --update-notifier=false; env"]);
     let said = run(&mut shell);
     assert!(said.stdout().starts_with("me\n"), "{}", said.both());
-    assert!(registry.credentials().iter().any(|c| *c == format!("Bearer {secret}")));
+    assert!(registry.credentials().contains(&format!("Bearer {secret}")));
     // No other program of the shell has it.
     assert!(!said.stdout().contains(&secret));
     let undone = session.run(&["undo"]);
@@ -348,6 +348,8 @@ fn a_key_gets_its_passphrase_from_its_owner() {
     let talk = |phrase| [("[q]uit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
     let nothing = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(""));
     assert!(nothing.code == 1 && nothing.said().contains("not changed"), "{}", nothing.both());
+    // The program has written the key anew: another text, another finding.
+    assert_eq!(doctor(&session).of("ssh.key-plain").len(), 1);
     let phrase = "correct horse";
     let fixed = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(phrase));
     assert_eq!(fixed.code, 0, "{}", fixed.both());

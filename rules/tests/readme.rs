@@ -29,7 +29,7 @@ fn every_pack_shown_passes_its_own_examples() {
     let (ran, failures, errors) = check_pack("README.md", &pack);
     assert!(failures.is_empty() && errors.is_empty(), "{failures:#?} {errors:#?}");
     assert!(ran >= 15, "only {ran} examples ran");
-    for kind in ["[[secret]]", "[[setting]]", "[[place]]", "[[place.secret]]"] {
+    for kind in ["[[secret]]", "[[setting]]", "[[place]]", "[[place.secret]]", "[[indicator]]"] {
         assert!(pack.contains(kind), "{kind} is not shown");
     }
 }

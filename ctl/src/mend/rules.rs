@@ -37,7 +37,13 @@ impl Rules for ByWorkshop<'_> {
                 finding.id == *id && (touched.is_empty() || paths.is_empty() || paths.iter().any(here))
             })
         };
-        wanted.iter().filter(still).map(|(id, _)| *id).collect()
+        // A program that was to mend a file may have written it anew, and with that another finding of the same kind.
+        let guided = |path: &String| {
+            let asks = |step: &Step| matches!(step, Step::Guide { argv, .. } if argv.contains(path));
+            self.0.file(path).plans.iter().any(|(_, plan)| plan.steps.iter().any(asks))
+        };
+        let holds = |one: &&(FindingId, Vec<String>)| still(one) || one.1.iter().any(guided);
+        wanted.iter().filter(holds).map(|(id, _)| *id).collect()
     }
 
     fn secret(&self, shown: &str, bytes: &[u8]) -> bool {

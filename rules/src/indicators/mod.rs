@@ -10,7 +10,7 @@ mod programs;
 mod spec;
 mod spread;
 
-use crate::facts::{Fact, Facts};
+use crate::facts::{Fact, Facts, FileKind};
 use crate::finding::Problem;
 use crate::place::{Paths, wild};
 use crate::rule::Page;
@@ -284,8 +284,14 @@ fn is_there(path: &str, facts: &dyn Facts, problems: &mut Vec<Problem>) -> bool 
 }
 
 fn holds(path: &str, regex: &Regex, facts: &dyn Facts, problems: &mut Vec<Problem>) -> bool {
+    // A pipe or a socket of that name holds nothing, and would be waited for.
+    if facts.stat(path).known().is_some_and(|meta| meta.kind != FileKind::File) {
+        return false;
+    }
     match facts.read(path) {
         Fact::Known(bytes) => regex.is_match(&bytes),
+        // What cannot be read in the home is told by the walk, which meets every file.
+        Fact::Unknown(_) if path.starts_with("~/") => false,
         Fact::Absent => false,
         Fact::Unknown(why) => {
             note(problems, path, why);
