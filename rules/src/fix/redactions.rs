@@ -263,8 +263,11 @@ mod tests {
         assert!(!after.contains("glpat-") && !after.contains(&secret));
     }
 
-    /// What was found in a text, looked at in so many parts of their own: line, column and edits.
-    fn parts(engine: &Engine, path: &str, text: &[u8], count: usize) -> Vec<(u64, u64, Vec<(usize, usize)>)> {
+    /// Line, column and edits.
+    type Place = (u64, u64, Vec<(usize, usize)>);
+
+    /// What was found in a text, looked at in so many parts of their own.
+    fn parts(engine: &Engine, path: &str, text: &[u8], count: usize) -> Vec<Place> {
         let (ids, policy) = (ids(), strict());
         let home = Home::default();
         let cx = Cx { ids: &ids, facts: &home, policy: &policy };
