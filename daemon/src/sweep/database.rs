@@ -229,7 +229,8 @@ impl<'p> Together<'p> {
             ratio: 0,
             ample: 0,
             fair: 0,
-            members: 1,
+            // Frames of a stream count too.
+            members: 64,
             depth: 2,
             ..Budget::default()
         };
