@@ -51,6 +51,8 @@ pub struct Paths<T> {
 struct Pattern<T> {
     says: T,
     segments: Vec<String>,
+    /// How every path begins that matches: most are told by that.
+    begins: String,
 }
 
 impl<T> Default for Paths<T> {
@@ -63,11 +65,11 @@ impl<T: Copy> Paths<T> {
     /// Adds a pattern: `*` within a segment, `**` across segments.
     pub fn add(&mut self, pattern: &str, says: T) {
         let segments: Vec<String> = pattern.split('/').map(str::to_owned).collect();
-        match segments.last() {
-            Some(name) if !name.contains('*') => {
-                self.by_name.entry(name.clone()).or_default().push(Pattern { says, segments });
-            }
-            _ => self.wild.push(Pattern { says, segments }),
+        let literal: Vec<&str> = pattern.split('/').take_while(|s| !s.contains('*')).collect();
+        let made = Pattern { says, begins: literal.join("/"), segments };
+        match made.segments.last().filter(|name| !name.contains('*')).cloned() {
+            Some(name) => self.by_name.entry(name).or_default().push(made),
+            None => self.wild.push(made),
         }
     }
 
@@ -135,7 +137,9 @@ impl Places {
 
 impl<T> Pattern<T> {
     fn matches(&self, name: &str, path: &str) -> bool {
-        if !self.segments.last().is_some_and(|last| last == "**" || wild(last, name)) {
+        if !path.starts_with(&self.begins)
+            || !self.segments.last().is_some_and(|last| last == "**" || wild(last, name))
+        {
             return false;
         }
         let segments: Vec<&str> = path.split('/').collect();
@@ -202,6 +206,8 @@ mod tests {
         assert!(matches("~/.config/gcloud/**/adc.json", "~/.config/gcloud/adc.json"));
         assert!(matches("~/.config/gcloud/**/adc.json", "~/.config/gcloud/legacy/x/adc.json"));
         assert!(!matches("**/.npmrc", "~/x.npmrc"));
+        assert!(matches("~/.cache/**", "~/.cache") && matches("~/.cache/**", "~/.cache/a/b"));
+        assert!(!matches("~/.cache/**", "~/.cached") && !matches("~/.cache/*", "/x/.cache/a"));
     }
 
     #[test]

@@ -130,6 +130,8 @@ impl<'s> Search<'s, '_> {
         // A value that is one long word is met from every name in it: its end is looked for once.
         let mut met = named::Met::default();
         let mut trails = BTreeMap::new();
+        // The last value that was none: it is often said again.
+        let mut dull = None;
         set.prefilter.candidates(bytes, |start, end, waiting: &Waiting| {
             for (rule, anchor) in &waiting.tokens {
                 if bytes[start..end] == anchor[..] {
@@ -156,7 +158,7 @@ impl<'s> Search<'s, '_> {
                         known = (end, value.or_else(|| section::defaulted(bytes, start, end)));
                     }
                     if let Some(value) = &known.1 {
-                        self.named(*rule, bytes, value, out);
+                        self.named(*rule, bytes, value, &mut dull, out);
                     }
                 }
                 if set.rules[*rule].spec.generic {
@@ -165,7 +167,7 @@ impl<'s> Search<'s, '_> {
                 for value in below.get_or_insert_with(|| section::below(bytes, start, end)) {
                     let name = &bytes[value.name_start..value.name_end];
                     if followed.is_some() || rests.iter().any(|rest| section::completes(name, rest)) {
-                        self.named(*rule, bytes, value, out);
+                        self.named(*rule, bytes, value, &mut dull, out);
                     }
                 }
             }
@@ -260,7 +262,14 @@ impl<'s> Search<'s, '_> {
         half.map(|half| half.offset())
     }
 
-    fn named(&mut self, index: usize, bytes: &[u8], value: &Value, out: &mut Vec<Hit>) {
+    fn named(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        value: &Value,
+        dull: &mut Option<Value>,
+        out: &mut Vec<Hit>,
+    ) {
         let rule = &self.set.rules[index];
         let secret = &bytes[value.start..value.end];
         let trimmed =
@@ -288,14 +297,15 @@ impl<'s> Search<'s, '_> {
                 half.is_some_and(|m| m.offset() == secret.len())
             }
         };
-        if !whole {
+        let value = Value { end, ..*value };
+        if !whole || (rule.spec.generic && dull.is_some_and(|dull| named::alike(bytes, &dull, &value))) {
             return;
         }
         self.effort.spend(index, JUDGE);
-        let value = Value { end, ..*value };
         let before = out.len();
         let sure = if rule.spec.generic {
             let Some(grade) = judge::generic(bytes, &value, self.around.setting, &self.set.vendors) else {
+                *dull = Some(value);
                 return;
             };
             grade

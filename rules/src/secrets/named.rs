@@ -99,6 +99,14 @@ pub(crate) fn value(bytes: &[u8], at: usize, end: usize, met: &mut Met) -> Optio
     Some(Value { start, end: stop, name_start, name_end, quoted, link })
 }
 
+/// Whether two values say the same in the same dress behind the same name.
+pub(crate) fn alike(bytes: &[u8], one: &Value, other: &Value) -> bool {
+    let name = |v: &Value| &bytes[v.name_start..v.name_end];
+    let said = |v: &Value| &bytes[v.start..v.end];
+    let dress = |v: &Value| (v.start - v.name_end, v.quoted, v.link);
+    said(one) == said(other) && name(one) == name(other) && dress(one) == dress(other)
+}
+
 pub(crate) fn name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
 }

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Prefilter {
     /// Four bytes of each literal of three bytes or more.
     quads: Table<8192>,
+    /// The same by another hash: of those that are in neither by right, few are in both.
+    again: Table<8192>,
     /// Literals of two.
     pairs: Table<128>,
     /// Literals by their four bytes: those of a bucket stand together.
@@ -60,6 +62,12 @@ impl<const WORDS: usize> Table<WORDS> {
         let hash = mix(key) >> Self::SHIFT;
         self.bits[(hash >> 5) as usize % WORDS] >> (hash & 31) & 1
     }
+}
+
+/// Another key for each key.
+#[inline(always)]
+fn other(key: u32) -> u32 {
+    (key ^ key >> 15).wrapping_mul(0x85eb_ca6b)
 }
 
 /// Spreads a key over all bits (the golden ratio).
@@ -112,7 +120,7 @@ impl Prefilter {
     }
 
     fn of(waiting: Vec<(Vec<u8>, Waiting)>) -> Prefilter {
-        let (mut quads, mut pairs) = (Table::new(), Table::new());
+        let (mut quads, mut again, mut pairs) = (Table::new(), Table::new(), Table::new());
         let mut order: Vec<Entry> = Vec::with_capacity(2 * waiting.len());
         for (index, (literal, _)) in waiting.iter().enumerate() {
             let entry = |key| Entry { key, others: 0, mask: 0, literal: index as u32, at: 0, beside: 0 };
@@ -128,7 +136,6 @@ impl Prefilter {
                 3 => {
                     for follower in (0..0x80u32).filter(|b| b & 0x20 != 0) {
                         let key = (word(literal, 0) & 0x00ff_ffff) | follower << 24;
-                        quads.add(key);
                         order.push(entry(key));
                     }
                 }
@@ -137,11 +144,14 @@ impl Prefilter {
                     let beside = if at + 4 < len { at + 4 } else { 0 };
                     let mask = (0..4).filter(|i| beside + i < len).fold(0, |mask, i| mask | 0xff << (8 * i));
                     let (key, others) = (word(literal, at), word(literal, beside) & mask);
-                    quads.add(key);
                     order.push(Entry { others, mask, at: at as u8, beside: beside as u8, ..entry(key) });
                 }
             }
         }
+        order.iter().filter(|e| waiting[e.literal as usize].0.len() > 2).for_each(|e| {
+            quads.add(e.key);
+            again.add(other(e.key));
+        });
         order.sort_by_key(|e| mix(e.key) >> (32 - BUCKETS));
         let mut buckets = vec![0; (1 << BUCKETS) + 1];
         for entry in &order {
@@ -150,7 +160,7 @@ impl Prefilter {
         for i in 1..buckets.len() {
             buckets[i] += buckets[i - 1];
         }
-        Prefilter { quads, pairs, order, buckets, waiting }
+        Prefilter { quads, again, pairs, order, buckets, waiting }
     }
 
     /// Every place where a literal stands, overlapping ones too: `(first byte, one past the last, rules)`.
@@ -196,7 +206,10 @@ impl Prefilter {
         while met != 0 {
             let at = from + met.trailing_zeros() as usize;
             met &= met - 1;
-            self.meet(bytes, at, word(bytes, at), each);
+            let key = word(bytes, at);
+            if self.again.has(other(key)) != 0 {
+                self.meet(bytes, at, key, each);
+            }
         }
     }
 
