@@ -12,6 +12,7 @@ use crate::desktop::DesktopEvent;
 use crate::event::{Event, Moment};
 use crate::eyes::Eyes;
 use crate::home::Home;
+use crate::ledger::Ledger;
 use crate::log;
 use crate::pool::{Pool, Report};
 use crate::power::PowerEvent;
@@ -89,7 +90,8 @@ pub(crate) async fn run(home: Home, world: World, log: log::Log, sandbox: String
         terminate: signal(SignalKind::terminate())?,
         interrupt: signal(SignalKind::interrupt())?,
     };
-    let first = rustix::fs::stat(home.ledger()).is_err();
+    // Also when the first sweep was cut short.
+    let first = !Ledger::ever_swept(&home.ledger());
     let mut known = Status::starting(&home, crate::text::now());
     known.sandbox = sandbox;
     let (status, _) = watch::channel(known);
