@@ -34,6 +34,8 @@ pub(crate) enum End {
     Told,
     /// It has grown too large, and wants to be started anew.
     TooLarge,
+    /// Its directory is gone or was never there, and only a new one may make it.
+    NoState,
     /// Another agent runs.
     AlreadyRunning,
 }
@@ -188,6 +190,7 @@ impl Shell {
     fn finish(&self) {
         log::stopped(match self.ended {
             Some(End::TooLarge) => "it has grown too large and starts anew",
+            Some(End::NoState) => "its directory is to be made again, and it starts anew",
             Some(End::AlreadyRunning) => "another agent runs",
             _ => "it was told to",
         });

@@ -48,16 +48,17 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
     assert_eq!(stage.stop(), Some(0));
 }
 
-/// A home on a file system of its own that is full before the agent starts.
-fn full_home(options: &str, fill: &str) {
+#[test]
+fn a_home_without_room_is_examined_when_there_is_some() {
     if !apart::possible() {
         return;
     }
     let mut stage = Stage::new();
     let home = stage.home().display().to_string();
     let mut beside = stage.apart(&format!(
-        "mount -t tmpfs -o mode=700,{options} none {home}; cd {home}; printf '%s' {} >notes.txt; ({fill})",
-        token("home")
+        "mount -t tmpfs -o mode=700,size=1m none {home}; cd {home}; printf '%s' {} >notes.txt; ({})",
+        token("home"),
+        fill(".")
     ));
     stage.launch();
     stage.until("it says so", |s| !s.fine() && !s.problems().is_empty());
@@ -70,15 +71,42 @@ fn full_home(options: &str, fill: &str) {
 }
 
 #[test]
-fn a_home_without_room_is_examined_when_there_is_some() {
-    full_home("size=1m", &fill("."));
+fn a_state_directory_that_cannot_be_made_is_made_by_a_new_agent() {
+    if !apart::possible() {
+        return;
+    }
+    let mut stage = Stage::new();
+    // There is somebody who starts it anew.
+    stage.env.push(("NOTIFY_SOCKET".to_owned(), stage.dir.path().join("nobody").display().to_string()));
+    let home = stage.home().display().to_string();
+    // Every name is taken: not even a directory can be made.
+    let mut beside = stage.apart(&format!(
+        "mount -t tmpfs -o mode=700,size=8m,nr_inodes=64 none {home}; cd {home}; printf '%s' {} >notes.txt; mkdir fill; \
+         n=0; while touch fill/$n 2>/dev/null; do n=$((n + 1)); done",
+        token("home")
+    ));
+    stage.launch();
+    stage.until("it says so", |s| s.problems().iter().any(|problem| problem.starts_with("ledger: ")));
+    beside.run(&stage, &format!("rm -r {home}/fill"));
+    stage.until("it ends", |s| s.log().contains("its directory is to be made again"));
+    assert_eq!(stage.agent.take().unwrap().wait().unwrap().code(), Some(75));
 }
 
 #[test]
-fn a_home_without_room_for_names_is_examined_when_there_is_some() {
-    // Nothing can be made in it, not even a directory.
-    full_home(
-        "size=8m,nr_inodes=64",
-        "mkdir fill; n=0; while touch fill/$n 2>/dev/null; do n=$((n + 1)); done; true",
-    );
+fn a_state_directory_that_is_deleted_is_made_by_a_new_agent() {
+    if !apart::possible() {
+        return;
+    }
+    let mut stage = Stage::new();
+    let _calm = stage.calm();
+    stage.env.push(("NOTIFY_SOCKET".to_owned(), stage.dir.path().join("nobody").display().to_string()));
+    stage.write("before.txt", &token("before"));
+    stage.start();
+    std::fs::remove_dir_all(stage.state()).unwrap();
+    stage.write("after.txt", &token("after"));
+    stage.until("it ends", |s| s.log().contains("its directory is to be made again"));
+    assert_eq!(stage.agent.take().unwrap().wait().unwrap().code(), Some(75));
+    stage.start();
+    assert_eq!(stage.tokens().len(), 2);
+    assert_eq!(stage.stop(), Some(0));
 }
