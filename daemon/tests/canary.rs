@@ -40,7 +40,7 @@ const PLANTS: &[(&str, &str, &str, &str)] = &[
         "{{alnum:60}}",
         "\n",
     ),
-    (".bashrc", "export OPENAI_API_KEY=sk-proj-", "{{alnum:58}}", "T3BlbkFJ\n"),
+    (".bashrc", "export OPENAI_API_KEY=sk-proj-", "{{alnum:58}}T3BlbkFJ{{alnum:58}}", "\n"),
     (".bash_aliases", "export https_proxy=http://dev:", "q7{{alnum:22}}", "@proxy.company.test:3128\n"),
     (".pgpass", "db.company.test:5432:*:app:", "q7{{alnum:14}}", "\n"),
     (".my.cnf", "[client]\nuser = dev\npassword = \"", "q7{{alnum:14}}", "\"\n"),
@@ -57,7 +57,7 @@ const PLANTS: &[(&str, &str, &str, &str)] = &[
     ("src/shop/settings.yaml", "name: shop\nservice_token: \"", "{{alnum:32}}", "\"\n"),
     (
         "notes/runbook.md",
-        "tell <https://hooks.slack.com/services/T01ABCDEFGH/B01ABCDEFGH/",
+        "tell <https://hooks.slack.com/services/T{{upnum:10}}/B{{upnum:10}}/",
         "{{alnum:24}}",
         ">\n",
     ),
@@ -87,7 +87,7 @@ fn plant(stage: &Stage, plants: &[(&str, &str, &str, &str)]) -> BTreeMap<String,
     let mut secrets = BTreeMap::new();
     for (file, before, template, after) in plants {
         let secret = fill(template, file);
-        stage.write(file, &format!("{before}{secret}{after}"));
+        stage.write(file, &format!("{}{secret}{after}", fill(before, "public")));
         secrets.insert((*file).to_owned(), secret);
     }
     secrets
@@ -156,6 +156,8 @@ fn messages(stage: &Stage) -> mpsc::Receiver<Vec<u8>> {
     messages
 }
 
+type Record = HashMap<String, OwnedValue>;
+
 /// Asks everything that can be asked.
 fn ask_everything(stage: &Stage) {
     let proxy = stage.proxy().unwrap();
@@ -168,18 +170,18 @@ fn ask_everything(stage: &Stage) {
         .unwrap();
     let _ = everything.get_all(zbus::names::InterfaceName::try_from(common::NAME).unwrap().into()).unwrap();
     proxy.introspect().unwrap();
-    let _: Vec<HashMap<String, OwnedValue>> = proxy.call("Coverage", &()).unwrap();
+    let _: Vec<Record> = proxy.call("Coverage", &()).unwrap();
     for told in stage.findings() {
-        let _: HashMap<String, OwnedValue> = proxy.call("Get", &(&told.id,)).unwrap();
+        let _: Record = proxy.call("Get", &(&told.id,)).unwrap();
     }
     let first = stage.findings().remove(0);
     let until: i64 = 0;
-    stage.call("Ignore", &(&first.id, "to see what is told", until)).unwrap();
+    let _: Record = proxy.call("Ignore", &(&first.id, "to see what is told", until)).unwrap();
     stage.until("it is ignored", |s| s.property::<u32>("Ignored").is_some_and(|n| n > 0));
-    stage.call("Unignore", &(&first.id,)).unwrap();
+    let _: Record = proxy.call("Unignore", &(&first.id,)).unwrap();
     stage.until("it is not ignored", |s| s.property::<u32>("Ignored") == Some(0));
     // Refusals say what was asked for.
-    assert!(stage.call("Get", &("F-00000000",)).is_err());
+    assert!(proxy.call::<_, _, Record>("Get", &("F-00000000",)).is_err());
     stage.call("Rescan", &(Vec::<String>::new(),)).unwrap();
     stage.call("Reload", &()).unwrap();
     stage.until("it has swept again", |s| s.log().matches("examined ").count() > 1);
@@ -202,16 +204,18 @@ fn no_piece_of_a_secret_crosses_the_bus_or_is_logged_or_remembered() {
     stage.start();
     secrets.extend(plant(&stage, after));
     secrets.extend(plant_more(&stage));
-    stage.until("each of them is found", |s| {
-        let told = s.findings();
-        let at = |file: &str| told.iter().any(|t| t.path == format!("~/{file}"));
-        secrets.keys().all(|file| at(file))
-    });
+    for file in secrets.keys() {
+        let path = format!("~/{file}");
+        stage.until(&path, |s| s.findings().iter().any(|told| told.path == path));
+    }
     ask_everything(&stage);
     assert_eq!(stage.stop(), Some(0));
 
     let mut net = Net::default();
-    secrets.iter().for_each(|(label, secret)| net.add(label, secret));
+    for (label, secret) in &secrets {
+        // This stands in the middle of every key of one vendor.
+        secret.split("T3BlbkFJ").for_each(|part| net.add(label, part));
+    }
     let messages: Vec<Vec<u8>> = bus.try_iter().collect();
     let mut leaks = HashSet::new();
     leaks.extend(messages.iter().filter_map(|bytes| net.caught(bytes)).map(|leak| format!("bus: {leak}")));

@@ -230,14 +230,16 @@ impl Stage {
     pub(crate) fn findings(&self) -> Vec<Told> {
         let open = zbus::zvariant::Value::from("open");
         let mut told = Vec::new();
+        let mut next = 0_u32;
         loop {
-            let offset = zbus::zvariant::Value::from(u32::try_from(told.len()).unwrap());
+            let offset = zbus::zvariant::Value::from(next);
             let filter = HashMap::from([("state", &open), ("offset", &offset)]);
             let answer: zbus::Result<(Vec<HashMap<String, OwnedValue>>, u32)> =
                 self.proxy().and_then(|proxy| proxy.call("List", &(filter,)));
-            let Ok((page, total)) = answer else { return Vec::new() };
-            told.extend(page.iter().map(Told::of));
-            if told.len() >= total as usize || page.is_empty() {
+            let Ok(page) = answer else { return Vec::new() };
+            told.extend(page.0.iter().map(Told::of));
+            next = page.1;
+            if next == 0 {
                 break;
             }
         }
