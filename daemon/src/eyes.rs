@@ -222,18 +222,22 @@ impl Worker {
         let watched = self.watcher.as_ref().map_or(0, |watcher| watcher.counts().watched);
         let plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         let left = plan.as_ref().map(|plan| plan.left.clone()).unwrap_or_default();
-        let short: usize = self.troubles.iter().map(short).sum();
+        let short = match (&self.watcher, plan.as_ref()) {
+            (None, Some(plan)) => plan.watch.len(),
+            _ => self.troubles.iter().map(short).sum(),
+        };
         let left_over = |why: Why| left.get(&why).map_or(0, |left| left.count);
         let unwatched = left_over(Why::Budget) + left_over(Why::Mount) + short;
         Watching {
             watched: count(watched),
             unwatched: count(unwatched),
-            gaps: self.gaps(&left),
+            gaps: self.gaps(&left, short),
             trouble: self.troubles.iter().find(|t| serious(t)).map(ToString::to_string),
         }
     }
 
-    fn gaps(&self, left: &BTreeMap<Why, Left>) -> Vec<Gap> {
+    /// `short`: directories that ought to be watched and could not be.
+    fn gaps(&self, left: &BTreeMap<Why, Left>, short: usize) -> Vec<Gap> {
         let gap = |why: Why, words: &str| {
             let left = left.get(&why).filter(|left| left.count > 0)?;
             Some(Gap {
@@ -244,9 +248,17 @@ impl Worker {
                 why: words.to_owned(),
             })
         };
+        let refused = (short > 0).then(|| Gap {
+            reason: Reason::Unwatched,
+            policy: true,
+            count: short as u64,
+            paths: Vec::new(),
+            why: "the kernel gave no watches for them: changes there are found by the next sweep".to_owned(),
+        });
         [
             gap(Why::Budget, "more directories than are watched: changes there are found by the next sweep"),
             gap(Why::Mount, "network and FUSE mounts do not tell of all changes: sweeps leave them out too"),
+            refused,
         ]
         .into_iter()
         .flatten()

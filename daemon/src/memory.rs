@@ -122,6 +122,13 @@ impl Memory {
         lives
     }
 
+    /// Notes that a whole pass over the home has come to its end; one that is cut short is made again at the next start.
+    pub(crate) fn swept(&self) {
+        if let Some(Err(e)) = self.ledger.as_ref().map(|ledger| ledger.swept(crate::text::now())) {
+            tracing::debug!("the end of a sweep could not be noted: {e}");
+        }
+    }
+
     /// What is there now: fresh results, and what is remembered of unchanged files.
     pub(crate) fn result(&mut self, total: &Done, whole: bool) -> Vec<Seen> {
         let fresh = std::mem::take(&mut self.fresh);

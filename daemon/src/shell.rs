@@ -12,6 +12,7 @@ use crate::desktop::DesktopEvent;
 use crate::event::{Event, Moment};
 use crate::eyes::Eyes;
 use crate::home::Home;
+use crate::ledger::Ledger;
 use crate::log;
 use crate::pool::{Pool, Report};
 use crate::power::PowerEvent;
@@ -33,6 +34,8 @@ pub(crate) enum End {
     Told,
     /// It has grown too large, and wants to be started anew.
     TooLarge,
+    /// Its directory is gone or was never there, and only a new one may make it.
+    NoState,
     /// Another agent runs.
     AlreadyRunning,
 }
@@ -89,7 +92,8 @@ pub(crate) async fn run(home: Home, world: World, log: log::Log, sandbox: String
         terminate: signal(SignalKind::terminate())?,
         interrupt: signal(SignalKind::interrupt())?,
     };
-    let first = rustix::fs::stat(home.ledger()).is_err();
+    // Also when the first sweep was cut short.
+    let first = !Ledger::ever_swept(&home.ledger());
     let mut known = Status::starting(&home, crate::text::now());
     known.sandbox = sandbox;
     let (status, _) = watch::channel(known);
@@ -186,6 +190,7 @@ impl Shell {
     fn finish(&self) {
         log::stopped(match self.ended {
             Some(End::TooLarge) => "it has grown too large and starts anew",
+            Some(End::NoState) => "its directory is to be made again, and it starts anew",
             Some(End::AlreadyRunning) => "another agent runs",
             _ => "it was told to",
         });

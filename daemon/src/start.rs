@@ -22,7 +22,7 @@ Usage: lapwingd [--version | --help]
 Environment: LAPWING_LOG  how much is logged: error, warn, info, debug
 
 Exit codes: 0 told to end · 64 usage · 69 another agent runs · 71 the system gives no threads
-            75 it has grown too large, start it anew · 78 configuration
+            75 start it anew: it has grown too large, or its directory is gone · 78 configuration
 ";
 
 /// Codes of `sysexits.h`, which service managers know.
@@ -60,7 +60,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     log::sandboxed(&sandbox);
     match live(home, world, log, sandbox.words()) {
         Ok(End::Told) => ExitCode::SUCCESS,
-        Ok(End::TooLarge) => ExitCode::from(TEMPORARY),
+        Ok(End::TooLarge | End::NoState) => ExitCode::from(TEMPORARY),
         Ok(End::AlreadyRunning) => fail(UNAVAILABLE, "another agent runs already; `lapwing status` asks it"),
         Err(e) => fail(SYSTEM, &format!("the agent cannot run: {e}")),
     }

@@ -69,6 +69,9 @@ pub(crate) fn home(setup: &Setup, request: &Request, config: &Config, watch: &Wa
     memory.commit(&mut total, &setup.trouble);
     let whole = !total.missed.contains_key(&Reason::Interrupted);
     let lives = memory.close(whole, &mut total, &setup.trouble);
+    if whole && !total.missed.contains_key(&Reason::Ledger) {
+        memory.swept();
+    }
     let seen = memory.result(&total, whole);
     let land = std::mem::take(&mut total.land);
     let ignores = total.ignores.iter().map(|file| file.path.clone()).collect();

@@ -1,10 +1,12 @@
 //! What has happened to findings since somebody last asked, whoever made it happen: this process, or another run of Lapwing.
 
+use super::schema::PATIENCE;
 use super::{Ledger, Life, Result, Seen, id, row};
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::rule::Severity;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 /// A point in the ledger's list of events.
 pub(crate) type Cursor = i64;
@@ -41,6 +43,23 @@ impl Ledger {
     /// The end of the list of events.
     pub(crate) fn cursor(&self) -> Result<Cursor> {
         Ok(self.db.query_row("SELECT coalesce(max(rowid), 0) FROM event", [], |r| r.get(0))?)
+    }
+
+    /// Notes that the whole home was examined.
+    pub(crate) fn swept(&self, now: i64) -> Result<()> {
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?1)", [now])?;
+        Ok(())
+    }
+
+    /// Whether the whole home ever was, as far as the ledger at this path says. Asked before anything else: it neither
+    /// makes a ledger nor mends one.
+    pub(crate) fn ever_swept(path: &Path) -> bool {
+        let read = || {
+            let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            db.busy_timeout(PATIENCE)?;
+            db.query_row("SELECT 1 FROM meta WHERE key = 'swept'", [], |_| Ok(()))
+        };
+        read().is_ok()
     }
 
     /// Up to where the agent has told what happened; `None` when it never has.

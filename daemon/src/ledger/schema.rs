@@ -1,8 +1,10 @@
 //! Tables, their versions, and what to do with a file that is not one of ours.
 
 use super::{Failure, LedgerError, Result};
+use crate::machine::files;
 use rusqlite::Connection;
-use rustix::fs::Mode;
+use rustix::fs::{CWD, FileType, Mode};
+use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -91,11 +93,20 @@ pub(super) fn private_dir(path: &Path) -> Result<()> {
     let Some(dir) = path.parent() else { return Ok(()) };
     let fail = |e: std::io::Error| LedgerError(format!("{} cannot be made: {e}", dir.display()));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fail)?;
-    use rustix::fs::OFlags;
-    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
-        .map_err(|e| LedgerError(std::io::Error::from(e).to_string()))?;
-    Ok(())
+    let fail = |e: Errno| LedgerError(std::io::Error::from(e).to_string());
+    // Not opened, not even for a moment: whoever closes a file gives up all locks that the process has on it, those of SQLite's
+    // connections too. The next program that closes the ledger would take itself for the last one, and remove the journal
+    // under the agent.
+    match rustix::fs::mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0) {
+        Ok(()) => Ok(()),
+        // A link may lead anywhere.
+        Err(Errno::EXIST) => match rustix::fs::lstat(path).map(|stat| files::kind(&stat)) {
+            Ok(FileType::Symlink) => Err(fail(Errno::LOOP)),
+            Ok(_) => Ok(()),
+            Err(e) => Err(fail(e)),
+        },
+        Err(e) => Err(fail(e)),
+    }
 }
 
 /// Moves a damaged ledger out of the way, with its journal, and keeps it.

@@ -182,3 +182,21 @@ fn only_the_user_may_read_it() {
     assert_eq!(rustix::fs::stat(&path).unwrap().st_mode & 0o777, 0o600);
     assert_eq!(rustix::fs::stat(path.parent().unwrap()).unwrap().st_mode & 0o777, 0o700);
 }
+
+/// Whoever closes a file gives up the locks of all connections of the process. The agent opens its ledger in several threads.
+#[test]
+fn another_program_never_takes_itself_for_the_last_one() {
+    let (_dir, path) = ledger();
+    let (mut db, _) = Ledger::open(&path).unwrap();
+    db.commit(&batch(vec![("~/a", vec![seen(1, "~/a")])]), 1).unwrap();
+    drop(Ledger::open(&path).unwrap());
+    let ask = |sql: &str| {
+        let out = std::process::Command::new("sqlite3").arg(&path).arg(sql).output().unwrap();
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(ask("SELECT count(*) FROM finding"), "1");
+    assert!(path.with_file_name("ledger.db-wal").exists(), "its journal was removed");
+    db.commit(&batch(vec![("~/b", vec![seen(2, "~/b")])]), 2).unwrap();
+    assert_eq!(ask("SELECT count(*) FROM finding"), "2");
+    assert_eq!(ask("PRAGMA integrity_check"), "ok");
+}

@@ -269,6 +269,13 @@ impl Shell {
         });
     }
 
+    /// Ends, if whoever has started the agent starts it anew; by itself it would stay away.
+    fn start_anew(&mut self, why: End) {
+        if std::env::var_os("NOTIFY_SOCKET").is_some() {
+            self.ended = self.ended.or(Some(why));
+        }
+    }
+
     /// Holds what the agent uses against its limits.
     async fn weigh(&mut self) {
         let limits = self.world.config.agent.clone();
@@ -276,10 +283,16 @@ impl Shell {
         if used > limits.max_memory {
             let why = format!("{} MiB are in use, and {} MiB allowed", used >> 20, limits.max_memory >> 20);
             self.take(Event::Problem(Source::Memory, Some(why))).await;
-            // Whoever has started the agent starts it anew; by itself it would stay away.
-            if std::env::var_os("NOTIFY_SOCKET").is_some() {
-                self.ended = Some(End::TooLarge);
-            }
+            self.start_anew(End::TooLarge);
+        }
+        // The sandbox lets it write below the directory that was there at the start, and make no other.
+        if rustix::fs::stat(self.home.state()).is_err() && has_room(self.home.root()) {
+            let why = format!(
+                "{} is gone; the agent makes it when it starts: `systemctl --user restart lapwingd`",
+                self.home.shown(self.home.state())
+            );
+            self.take(Event::Problem(Source::Ledger, Some(why))).await;
+            self.start_anew(End::NoState);
         }
         let (since, before) = self.used;
         let (time, busy) = (now().saturating_sub(since), cpu());
@@ -337,6 +350,12 @@ fn resident() -> Option<u64> {
     let text = crate::machine::files::read_small(Path::new("/proc/self/statm")).ok()??;
     let pages: u64 = std::str::from_utf8(&text).ok()?.split(' ').nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
+}
+
+/// Whether a file system can take one more directory.
+fn has_room(path: &Path) -> bool {
+    // Some file systems count no names, and say zero of zero.
+    rustix::fs::statvfs(path).is_ok_and(|fs| fs.f_bavail > 0 && (fs.f_favail > 0 || fs.f_files == 0))
 }
 
 /// Processor time that this process has had.

@@ -222,7 +222,10 @@ pub(crate) fn walk(
 
 /// Whether a walk of the home does not come to a path: it is in a directory that is left out, or is one.
 pub(crate) fn left_out(scope: &Scope<'_>, path: &Path) -> bool {
-    path.ancestors().any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
+    // Our own state is never opened: see `ledger::schema::private_dir`.
+    let state = scope.home.state();
+    let own = !state.as_os_str().is_empty() && path.starts_with(state);
+    own || path.ancestors().any(|dir| scope.skip.find(&scope.home.shown(dir)).is_some())
 }
 
 /// Files of places that variables of the environment have moved.

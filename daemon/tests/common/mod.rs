@@ -6,8 +6,10 @@
     reason = "tests make files of their own, and may fail"
 )]
 
+pub(crate) mod apart;
+
 use lapwing_rules::testing::fill;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +22,7 @@ use zbus::zvariant::OwnedValue;
 pub(crate) const NAME: &str = "org.lapwing.Agent1";
 pub(crate) const PATH: &str = "/org/lapwing/Agent1";
 /// The longest wait for anything: a loaded machine is slow, not wrong.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A finding as the bus tells it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -62,7 +64,9 @@ impl Bus {
             .unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Bus { child, address: address.trim().to_owned() }
+        // The name of this very bus is left out: a session's address is of its socket, and outlives it.
+        let address = address.trim().split(",guid=").next().unwrap().to_owned();
+        Bus { child, address }
     }
 
     pub(crate) fn kill(&mut self) {
@@ -121,6 +125,7 @@ impl Stage {
             .env("XDG_RUNTIME_DIR", self.dir.path().join("run"))
             .env("DBUS_SESSION_BUS_ADDRESS", &self.bus.address)
             .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")
+            .env("LAPWING_LOG", "debug")
             .envs(self.env.iter().cloned())
             .current_dir(self.home())
             .stdin(Stdio::null());
@@ -133,7 +138,7 @@ impl Stage {
         let binary = env!("CARGO_BIN_EXE_lapwingd").to_owned();
         let line: Vec<String> = self.wrap.iter().cloned().chain([binary]).collect();
         let mut command = self.command(&line[0]);
-        command.args(&line[1..]).env("LAPWING_LOG", "debug").stdout(Stdio::null()).stderr(log);
+        command.args(&line[1..]).stdout(Stdio::null()).stderr(log);
         self.agent = Some(command.spawn().unwrap());
     }
 
@@ -177,7 +182,7 @@ impl Stage {
         zbus::blocking::connection::Builder::address(self.bus.address.as_str())?.build()
     }
 
-    fn proxy(&self) -> zbus::Result<Proxy<'static>> {
+    pub(crate) fn proxy(&self) -> zbus::Result<Proxy<'static>> {
         let builder = zbus::blocking::proxy::Builder::new(&self.connection()?);
         builder
             .destination(NAME)?
@@ -203,6 +208,12 @@ impl Stage {
         self.property("Problems").unwrap_or_default()
     }
 
+    /// Whether nothing is wrong but that nobody shows notifications here.
+    pub(crate) fn fine(&self) -> bool {
+        self.property::<Vec<String>>("Problems")
+            .is_some_and(|told| told.iter().all(|problem| problem.starts_with("notifications: ")))
+    }
+
     /// When the last sweep ended, and whether it was complete.
     pub(crate) fn swept(&self) -> Option<HashMap<String, OwnedValue>> {
         self.property::<HashMap<String, OwnedValue>>("LastSweep").filter(|sweep| !sweep.is_empty())
@@ -219,19 +230,40 @@ impl Stage {
     pub(crate) fn findings(&self) -> Vec<Told> {
         let open = zbus::zvariant::Value::from("open");
         let mut told = Vec::new();
+        let mut next = 0_u32;
         loop {
-            let offset = zbus::zvariant::Value::from(u32::try_from(told.len()).unwrap());
+            let offset = zbus::zvariant::Value::from(next);
             let filter = HashMap::from([("state", &open), ("offset", &offset)]);
             let answer: zbus::Result<(Vec<HashMap<String, OwnedValue>>, u32)> =
                 self.proxy().and_then(|proxy| proxy.call("List", &(filter,)));
-            let Ok((page, total)) = answer else { return Vec::new() };
-            told.extend(page.iter().map(Told::of));
-            if told.len() >= total as usize || page.is_empty() {
+            let Ok(page) = answer else { return Vec::new() };
+            told.extend(page.0.iter().map(Told::of));
+            next = page.1;
+            if next == 0 {
                 break;
             }
         }
         told.sort();
         told
+    }
+
+    /// Files in which a token is known to be.
+    pub(crate) fn tokens(&self) -> BTreeSet<String> {
+        let told = self.findings().into_iter().filter(|told| told.rule == TOKEN_RULE);
+        told.map(|told| told.path).collect()
+    }
+
+    /// What other programs see of the ledger: the answer of `sqlite3`, line by line.
+    pub(crate) fn ledger(&self, sql: &str) -> Vec<String> {
+        let ledger = self.state().join("ledger.db");
+        let out = self.command("sqlite3").arg(ledger).arg(sql).output().unwrap();
+        assert!(out.status.success(), "{sql}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// The ledger is whole.
+    pub(crate) fn intact(&self) {
+        assert_eq!(self.ledger("PRAGMA integrity_check"), ["ok"]);
     }
 
     /// Whether a finding of this rule is open in this file.
