@@ -5,10 +5,10 @@
 #   IMAGE     a directory with a minimal Debian; made when it is not there (about 200 MB)
 #   PROGRAMS  a directory with lapwingd and lapwing, to be started as well
 set -euo pipefail
-cd "$(dirname "$0")"
 
-image=${1:?where the image is, or is to be made}
-programs=${2:-}
+image=$(realpath -m "${1:?where the image is, or is to be made}")
+programs=${2:+$(realpath "$2")}
+cd "$(dirname "$0")"
 for tool in systemd-nspawn mmdebstrap nsenter unshare; do
     command -v "$tool" >/dev/null || { echo "needs $tool" >&2; exit 2; }
 done

@@ -256,7 +256,10 @@ impl Worker {
 
 /// What keeps more than one directory from being watched.
 fn serious(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::LimitReached { .. } | Trouble::NoInstance | Trouble::Stopped | Trouble::Overflow)
+    matches!(
+        trouble,
+        Trouble::LimitReached { .. } | Trouble::NoInstance | Trouble::Stopped | Trouble::Overflow
+    )
 }
 
 /// How many directories are not watched for this.

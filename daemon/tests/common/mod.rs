@@ -224,9 +224,10 @@ impl Stage {
             let filter = HashMap::from([("state", &open), ("offset", &offset)]);
             let answer: zbus::Result<(Vec<HashMap<String, OwnedValue>>, u32)> =
                 self.proxy().and_then(|proxy| proxy.call("List", &(filter,)));
-            let Ok((page, total)) = answer else { return Vec::new() };
+            // Where the next page begins; nowhere after the last.
+            let Ok((page, next)) = answer else { return Vec::new() };
             told.extend(page.iter().map(Told::of));
-            if told.len() >= total as usize || page.is_empty() {
+            if next == 0 {
                 break;
             }
         }
