@@ -14,6 +14,7 @@ pub(crate) fn run(wrap: &[String], time: Duration) {
     println!("idle: first sweep and rest after {:.1} s", begun.elapsed().as_secs_f64());
     // Long enough for what is tried again and again to be tried seldom.
     std::thread::sleep(Duration::from_secs(20));
+    println!("idle: {} resident before anybody has asked anything", mib(scene::used(&stage).rss));
     let watched: u32 = stage.property("Watched").unwrap_or_default();
     let known = stage.findings().len();
     std::thread::sleep(Duration::from_secs(5));
