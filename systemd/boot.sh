@@ -4,15 +4,21 @@
 #   systemd/boot.sh IMAGE [PROGRAMS]
 #   IMAGE     a directory with a minimal Debian; made when it is not there (about 200 MB)
 #   PROGRAMS  a directory with lapwingd and lapwing, to be started as well
+# Ends with 77, having said why, where it cannot be done; with another code when something is not as it should be.
 set -euo pipefail
-cd "$(dirname "$0")"
 
-image=${1:?where the image is, or is to be made}
-programs=${2:-}
+image=$(realpath -m "${1:?where the image is, or is to be made}")
+programs=${2:+$(realpath "$2")}
+cd "$(dirname "$0")"
+cannot() {
+    echo "The units were NOT tried under systemd: $1" >&2
+    exit 77
+}
 for tool in systemd-nspawn mmdebstrap nsenter unshare; do
-    command -v "$tool" >/dev/null || { echo "needs $tool" >&2; exit 2; }
+    command -v "$tool" >/dev/null || cannot "$tool is not installed (packages systemd-container, mmdebstrap, util-linux)"
 done
-[[ $EUID -eq 0 ]] || { echo 'needs root' >&2; exit 2; }
+[[ $EUID -eq 0 ]] || cannot 'only root may start a container'
+unshare --mount true 2>/dev/null || cannot 'root may not mount here'
 
 user=dev
 work=$(mktemp -d)
@@ -21,12 +27,18 @@ group=/sys/fs/cgroup
 [[ ! -d $group/unified ]] || group=$group/unified
 group=$group/$name
 
+# Of this machine's release where that is a Debian: the programs were linked against its C library.
+suite() {
+    # shellcheck source=/dev/null
+    (. /etc/os-release && [[ $ID == debian ]] && echo "${VERSION_CODENAME:-}") || echo bookworm
+}
+
 make_image() {
     mmdebstrap --quiet --variant=minbase \
         --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,passwd,procps \
         --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \
         --customize-hook="chroot \"\$1\" useradd --create-home --uid 1000 $user" \
-        bookworm "$image"
+        "$(suite)" "$image.new" && mv "$image.new" "$image"
 }
 
 # What stands for the agent: it tries things, says what it could, and is ready.
@@ -131,7 +143,10 @@ expect() {
     echo "$unit: as it should be"
 }
 
-[[ -d $image ]] || make_image
+if [[ ! -d $image ]]; then
+    rm -rf "$image.new"
+    make_image || cannot 'the image cannot be made; is there a Debian mirror?'
+fi
 mkdir "$work/root" "$work/upper" "$work/overlay"
 mount -t overlay overlay -o "lowerdir=$image,upperdir=$work/upper,workdir=$work/overlay" "$work/root"
 install_units "$work/root"

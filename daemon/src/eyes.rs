@@ -60,8 +60,11 @@ impl Eyes {
     }
 
     /// Watches what is worth it, of what a sweep has met; [`Event::Watching`] answers.
-    pub(crate) fn plan(&self, world: &Arc<World>, land: &Land) {
-        let job = Job::Plan(Arc::clone(world), land.dirs.clone(), land.repositories.clone());
+    /// Directories are handed over for good: those that are watched are known from then on, and twice the paths of a large
+    /// home are megabytes.
+    pub(crate) fn plan(&self, world: &Arc<World>, land: &mut Land) {
+        let dirs = std::mem::take(&mut land.dirs);
+        let job = Job::Plan(Arc::clone(world), dirs, land.repositories.clone());
         let _ = self.jobs.try_send(job);
     }
 
@@ -116,7 +119,7 @@ impl Worker {
     fn run(mut self, jobs: &Receiver<Job>, out: &UnboundedSender<Report>) {
         for job in jobs {
             match job {
-                Job::Plan(world, dirs, repositories) => self.replan(&world, &dirs, &repositories),
+                Job::Plan(world, dirs, repositories) => self.replan(&world, dirs, &repositories),
                 Job::Admit(dir) => {
                     if !self.admit(dir) {
                         continue;
@@ -128,8 +131,8 @@ impl Worker {
                     self.troubles.push(Trouble::Overflow);
                 }
                 Job::Blind => {
+                    // What was watched is kept in mind: it will be again.
                     self.watcher = None;
-                    *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     continue;
                 }
             }
@@ -140,21 +143,14 @@ impl Worker {
     }
 
     /// Gets from what is watched to what ought to be.
-    fn replan(&mut self, world: &World, dirs: &[PathBuf], repositories: &[PathBuf]) {
+    fn replan(&mut self, world: &World, dirs: Vec<PathBuf>, repositories: &[PathBuf]) {
         self.troubles.clear();
         let ground = match Machine::new() {
             Ok(ground) => ground,
             Err(trouble) => return self.troubles.push(trouble),
         };
         let terms = Arc::new(self.terms(world));
-        // What has come since the sweep was there is not in its list.
-        let joined: Vec<PathBuf> = self
-            .plan
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map_or_else(Vec::new, |plan| plan.watched().map(Path::to_owned).collect());
-        let met: Vec<Met> = dirs.iter().chain(&joined).filter_map(|dir| met(&self.home, dir)).collect();
+        let met = self.met(dirs);
         let moved = crate::sweep::moved(world.setup.engine.places());
         let repositories: Vec<PathBuf> = repositories.iter().map(|dir| self.home.real(dir)).collect();
         let wishes = Wishes {
@@ -163,12 +159,15 @@ impl Worker {
             repositories: &repositories,
             met: &met,
         };
-        let new = watchplan::plan(&terms, &wishes, &ground);
+        let mut new = watchplan::plan(&terms, &wishes, &ground);
+        drop(met);
         let old = self.plan.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (mut add, remove) = match (&old, &self.watcher) {
             (Some(old), Some(_)) => watchplan::changes(old, &new),
             _ => (new.watch.clone(), Vec::new()),
         };
+        // The order is needed no more.
+        new.watch = Vec::new();
         if self.watcher.is_none() {
             // Other runs of Lapwing write to the ledger.
             add.insert(0, terms.state.clone());
@@ -179,6 +178,16 @@ impl Worker {
         }
         self.troubles.extend(self.watcher.as_mut().map(|w| w.apply(&add, &remove)).unwrap_or_default());
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
+    }
+
+    /// What the sweep has met, and what is watched: what has come since the sweep was there is not in its list.
+    fn met(&self, mut dirs: Vec<PathBuf>) -> Vec<Met> {
+        if let Some(plan) = self.plan.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            dirs.extend(plan.watched().map(Path::to_owned));
+        }
+        dirs.sort_unstable();
+        dirs.dedup();
+        dirs.iter().filter_map(|dir| met(&self.home, dir)).collect()
     }
 
     fn terms(&self, world: &World) -> Terms {

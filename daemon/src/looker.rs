@@ -104,6 +104,13 @@ impl Looker {
         }
     }
 
+    /// What can wait until it was reported.
+    pub(crate) fn rest(&self) {
+        if let Some(Err(e)) = self.ledger.as_ref().map(Ledger::tidy) {
+            tracing::debug!("the ledger's journal could not be taken in: {e}");
+        }
+    }
+
     fn try_look(
         &mut self,
         world: &World,
@@ -138,6 +145,7 @@ impl Looker {
             tracing::warn!("{note}");
         }
         // What happened while no agent ran and nobody was told of: also what the last one did not come to tell.
+        ledger.tidy_later()?;
         self.cursor = match ledger.told()? {
             Some(told) => told.min(ledger.cursor()?),
             None => {

@@ -178,6 +178,7 @@ fn looks(jobs: &Receiver<LookJob>, out: &UnboundedSender<Report>, watch: &Watch)
         if out.send(report).is_err() {
             return;
         }
+        looker.rest();
     }
 }
 

@@ -142,7 +142,7 @@ fn policy(home: &Home, world: &World) -> Policy {
 impl Shell {
     /// Watches before it looks, so that nothing changes unseen in between.
     async fn begin(&mut self) {
-        self.eyes.plan(&self.world, &self.land);
+        self.eyes.plan(&self.world, &mut self.land);
         if let Err(trouble) = self.outside.connect(&self.status).await {
             self.refused(trouble);
         }

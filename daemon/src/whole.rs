@@ -72,7 +72,8 @@ pub(crate) fn home(setup: &Setup, request: &Request, config: &Config, watch: &Wa
     if whole && !total.missed.contains_key(&Reason::Ledger) {
         memory.swept();
     }
-    let seen = memory.result(&total, whole);
+    // The agent tells what the ledger has of events, and has no use for thousands of records at once.
+    let seen = if request.agent { Vec::new() } else { memory.result(&total, whole) };
     let land = std::mem::take(&mut total.land);
     let ignores = total.ignores.iter().map(|file| file.path.clone()).collect();
     Ok(Pass { document: setup.document(&seen, &lives, total, request, begun), land, ignores })

@@ -49,6 +49,13 @@ impl Ledger {
 
 /// Forgets what is old, and the oldest of what is too much.
 pub(super) fn prune(db: &Connection, now: i64) -> rusqlite::Result<()> {
+    let mut query = db.prepare_cached(
+        "SELECT (SELECT at FROM event ORDER BY rowid LIMIT 1), (SELECT max(rowid) FROM event) - (SELECT min(rowid) FROM event)",
+    )?;
+    let (first, more): (Option<i64>, Option<i64>) = query.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    if first.is_none_or(|at| at >= now - AGE) && more.is_none_or(|more| more < COUNT) {
+        return Ok(());
+    }
     db.execute("DELETE FROM event WHERE at < ?1", [now - AGE])?;
     db.execute(
         "DELETE FROM event WHERE rowid <= (SELECT rowid FROM event ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",

@@ -12,7 +12,7 @@ pub(crate) use news::{Cursor, Totals, Turn};
 use lapwing_rules::finding::{Finding, Location};
 use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::rule::{Grade, Kind, Severity};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -57,6 +57,13 @@ pub(crate) struct Batch {
     pub(crate) dirs: Vec<(DirKey, Vec<u8>)>,
 }
 
+impl Batch {
+    fn is_empty(&self) -> bool {
+        let Batch { files, more, histories, dirs } = self;
+        files.is_empty() && more.is_empty() && histories.is_empty() && dirs.is_empty()
+    }
+}
+
 /// Names a directory without saying which.
 pub(crate) type DirKey = [u8; 16];
 
@@ -67,6 +74,8 @@ pub(crate) struct LedgerError(pub(crate) String);
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
+/// Bytes of journal that are worth a wait for the disk; SQLite thinks so too.
+const JOURNAL: i64 = 4 << 20;
 const BUSY: &str = "another run of lapwing is writing to it; try again when that has ended";
 
 impl From<rusqlite::Error> for LedgerError {
@@ -216,7 +225,10 @@ impl Ledger {
 
     /// Writes a batch: each file's sightings replace what was known of that file.
     pub(crate) fn commit(&mut self, batch: &Batch, now: i64) -> Result<()> {
-        let tx = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (path, seen) in &batch.files {
             tx.prepare_cached("DELETE FROM sighting WHERE path = ?1")?.execute([path])?;
             for s in seen {
@@ -247,15 +259,37 @@ impl Ledger {
     }
 
     /// Closes the life of findings that are nowhere any more.
+    ///
+    /// Mostly there are none, and that is found out by reading, which keeps nobody from writing: the agent's sweep gives way
+    /// to everything else, also while it holds the lock that whoever looks at a fresh leak waits for.
     pub(crate) fn settle(&self, now: i64) -> Result<()> {
         let gone =
             "resolved IS NULL AND NOT EXISTS (SELECT 1 FROM sighting WHERE sighting.finding = finding.id)";
-        self.db.execute(
-            &format!("INSERT INTO event SELECT ?1, id, 'resolved' FROM finding WHERE {gone}"),
-            [now],
-        )?;
-        self.db.execute(&format!("UPDATE finding SET resolved = ?1 WHERE {gone}"), [now])?;
+        let any = format!("SELECT EXISTS (SELECT 1 FROM finding WHERE {gone})");
+        if self.db.prepare_cached(&any)?.query_row([], |r| r.get(0))? {
+            let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+            tx.execute(
+                &format!("INSERT INTO event SELECT ?1, id, 'resolved' FROM finding WHERE {gone}"),
+                [now],
+            )?;
+            tx.execute(&format!("UPDATE finding SET resolved = ?1 WHERE {gone}"), [now])?;
+            tx.commit()?;
+        }
         events::prune(&self.db, now)?;
+        Ok(())
+    }
+
+    /// Leaves it to [`Ledger::tidy`] to move what was written from the journal into the file: that waits for the disk.
+    pub(crate) fn tidy_later(&self) -> Result<()> {
+        Ok(self.db.pragma_update(None, "wal_autocheckpoint", 0)?)
+    }
+
+    /// Moves what was written into the file, once it is much.
+    pub(crate) fn tidy(&self) -> Result<()> {
+        let journal = format!("{}-wal", self.path.display());
+        if rustix::fs::stat(journal).is_ok_and(|stat| stat.st_size > JOURNAL) {
+            self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
         Ok(())
     }
 

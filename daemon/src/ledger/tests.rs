@@ -170,7 +170,7 @@ fn an_index_newer_than_what_is_known_is_not_used() {
     let (mut other, _) = Ledger::open(&path).unwrap();
     other.commit(&Batch { dirs: vec![([1; 16], vec![7])], ..Batch::default() }, 1).unwrap();
     assert!(Index::open(&path, state).is_none());
-    db.commit(&Batch::default(), 1).unwrap();
+    db.commit(&batch(vec![("~/b", vec![])]), 1).unwrap();
     let (_, state) = db.snapshot().unwrap();
     assert!(Index::open(&path, state).is_some());
 }

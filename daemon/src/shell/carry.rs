@@ -40,7 +40,7 @@ impl Shell {
             Effect::Look(looks) => self.pool.look(&self.world, looks),
             Effect::Pass(pass) => self.pool.pass(&self.world, pass),
             Effect::Interrupt => self.pool.interrupt(),
-            Effect::Plan => self.eyes.plan(&self.world, &self.land),
+            Effect::Plan => self.eyes.plan(&self.world, &mut self.land),
             Effect::Admit(dir) => self.eyes.admit(dir),
             Effect::Blind => self.eyes.blind(),
             Effect::Tell(news, cursor) => self.tell(&news, cursor).await,

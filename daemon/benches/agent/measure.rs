@@ -1,0 +1,100 @@
+//! What a process uses, as the kernel counts it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a process has used so far, and holds now.
+#[derive(Clone, Default)]
+pub(crate) struct Use {
+    /// Processor time of all its threads, those that have ended too.
+    pub(crate) cpu: Duration,
+    /// The same of the threads that live, to the nanosecond.
+    pub(crate) fine: Duration,
+    /// How often a thread was woken after it had waited.
+    pub(crate) woken: u64,
+    /// Bytes that are resident, and the most that ever were.
+    pub(crate) rss: u64,
+    pub(crate) peak: u64,
+    pub(crate) threads: usize,
+    /// Only root may count these of a process that is not dumpable.
+    pub(crate) descriptors: Option<usize>,
+    pub(crate) watches: Option<usize>,
+    /// Switches of each thread by name, to say which one wakes.
+    pub(crate) by_thread: Vec<(String, u64)>,
+}
+
+/// A clock tick: `USER_HZ` is 100 on every Linux that matters.
+const TICK: Duration = Duration::from_millis(10);
+
+pub(crate) fn of(pid: u32) -> Use {
+    let proc = PathBuf::from(format!("/proc/{pid}"));
+    let status = fs::read_to_string(proc.join("status")).unwrap();
+    let mut used = Use {
+        cpu: ticks(&fs::read_to_string(proc.join("stat")).unwrap(), 13),
+        rss: number(&status, "VmRSS:") << 10,
+        peak: number(&status, "VmHWM:") << 10,
+        ..Use::default()
+    };
+    for task in fs::read_dir(proc.join("task")).unwrap().flatten() {
+        // A thread may end meanwhile.
+        let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        let switches = number(&read("status"), "voluntary_ctxt_switches:");
+        let time = read("schedstat").split(' ').next().and_then(|t| t.parse().ok()).unwrap_or_default();
+        used.fine += Duration::from_nanos(time);
+        used.woken += switches;
+        used.threads += 1;
+        used.by_thread.push((read("comm").trim().to_owned(), switches));
+    }
+    let open = fs::read_dir(proc.join("fd")).ok().map(|all| all.flatten().collect::<Vec<_>>());
+    used.descriptors = open.as_ref().map(Vec::len);
+    used.watches = open.map(|_| {
+        let infos = fs::read_dir(proc.join("fdinfo")).unwrap().flatten();
+        let watches = |info: fs::DirEntry| {
+            let text = fs::read_to_string(info.path()).unwrap_or_default();
+            text.lines().filter(|line| line.starts_with("inotify")).count()
+        };
+        infos.map(watches).sum()
+    });
+    used
+}
+
+/// Processor time of the children that have ended, theirs included.
+pub(crate) fn of_children() -> Duration {
+    ticks(&fs::read_to_string("/proc/self/stat").unwrap(), 15)
+}
+
+/// Two neighbouring times of `stat`; the first field in a name's parentheses may hold anything.
+fn ticks(stat: &str, from: usize) -> Duration {
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split_whitespace().collect();
+    // The parenthesis ends the second field.
+    let count: u32 = fields[from - 1..=from].iter().map(|field| field.parse::<u32>().unwrap()).sum();
+    TICK * count
+}
+
+fn number(status: &str, key: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+/// The value below which such a share of them is; they get sorted.
+pub(crate) fn quantile(values: &mut [Duration], share: f64) -> Duration {
+    values.sort_unstable();
+    let last = values.len().saturating_sub(1);
+    values.get(((last as f64) * share).round() as usize).copied().unwrap_or_default()
+}
+
+pub(crate) fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+pub(crate) fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+/// How busy the machine is with other things: what else runs decides how much a number is worth.
+pub(crate) fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("load {} on {processors} processors", text.split(' ').next().unwrap_or("?"))
+}
