@@ -14,6 +14,7 @@ pub(crate) fn possible() -> bool {
     let made = Command::new(UNSHARE[0]).args(&UNSHARE[1..]).arg("true").stderr(Stdio::null()).status();
     let possible = made.is_ok_and(|status| status.success());
     if !possible {
+        #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
         eprintln!("SKIPPED: this test needs user and mount namespaces (`unshare`), or root");
     }
     possible
