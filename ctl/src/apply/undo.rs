@@ -62,9 +62,12 @@ pub(crate) fn undo(
     run(store, receipt, steps)
 }
 
+/// Changes of one file: which of the receipt, how it is taken back, and how many secrets it has taken out.
+type Rewrites = Vec<(usize, Vec<Inverse>, usize)>;
+
 /// What was done to the content of files, by file, the last first.
-fn rewritten(receipt: &Receipt) -> Vec<(String, Vec<(usize, Vec<Inverse>, usize)>)> {
-    let mut files: Vec<(String, Vec<(usize, Vec<Inverse>, usize)>)> = Vec::new();
+fn rewritten(receipt: &Receipt) -> Vec<(String, Rewrites)> {
+    let mut files: Vec<(String, Rewrites)> = Vec::new();
     for (index, change) in receipt.changes.iter().enumerate().rev().filter(|(_, c)| c.state == State::Done) {
         let Deed::Rewrite { inverse, secrets, .. } = &change.deed else { continue };
         let one = (index, inverse.clone(), *secrets);
