@@ -17,6 +17,7 @@ use crate::secrets::quick::{self, Trail};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
 use crate::secrets::section;
 use crate::secrets::telling;
+use aho_corasick::AhoCorasick;
 use regex_automata::{Anchored, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -421,10 +422,12 @@ const PLAIN: &[&str] = &[
 /// Names that vendors' rules wait for and that do not hold the vendor's own: `dd api key`, `scw token`.
 fn aliases(rules: &[SecretRule], vendors: &[String]) -> Vec<String> {
     let names = rules.iter().filter(|r| !r.spec.generic).flat_map(|r| &r.spec.names);
+    // All vendors at once: each start waits for this.
+    let known = AhoCorasick::new(vendors).ok();
     let own = names.filter(|name| name.split([' ', '_', '-']).any(|word| !PLAIN.contains(&word)));
     let mut found: Vec<String> = own
         .map(|name| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase())
-        .filter(|name| name.len() > 3 && !vendors.iter().any(|vendor| name.contains(vendor.as_str())))
+        .filter(|name| name.len() > 3 && !known.as_ref().is_some_and(|known| known.is_match(name)))
         .collect();
     found.sort_unstable();
     found.dedup();
