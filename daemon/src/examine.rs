@@ -262,16 +262,17 @@ pub fn find(home: &Home, engine: &Engine, id: &str) -> Result<Record, Error> {
     }
 }
 
-/// Notes that findings (`F-…`) were mended, so that one which comes back again and again is told as what it is.
+/// Notes that findings (`F-…`) were mended, so that one which comes back again and again is told as what it is; or, with
+/// `done` false, that the user has taken that back.
 ///
 /// # Errors
 /// When the ledger cannot be written.
-pub fn mended(home: &Home, ids: &[String]) -> Result<(), Error> {
+pub fn mended(home: &Home, ids: &[String], done: bool) -> Result<(), Error> {
     let write = || -> Result<(), LedgerError> {
         let Some(mut ledger) = Ledger::existing(&home.ledger())? else { return Ok(()) };
         let known = ledger.lives()?.into_keys();
         let ours: Vec<_> = known.filter(|id| ids.contains(&id.short())).collect();
-        ledger.mended(&ours, text::now())
+        ledger.mended(&ours, done, text::now())
     };
     write().map_err(|e| ledger_error(home, &e))
 }

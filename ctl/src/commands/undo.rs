@@ -9,6 +9,7 @@ use crate::exit::{Exit, usage};
 use crate::mend::rules::ByWorkshop;
 use crate::render::words::{clean, count, wrap};
 use anyhow::Context as _;
+use lapwing_agent::examine;
 use lapwing_agent::mend::Workshop;
 use serde::Serialize;
 
@@ -47,6 +48,9 @@ pub(super) fn run(session: &mut Session, id: Option<&str>) -> anyhow::Result<Exi
     let workshop = Workshop::new(&home, &config);
     fix::remember(&workshop, &mended)?;
     let mut receipt = chosen(&store, id)?;
+    // Before it is: whoever takes something back wants it to be there.
+    let mended: Vec<String> = receipt.mended.iter().map(|m| m.id.clone()).collect();
+    examine::mended(&home, &mended, false)?;
     let done = undo(&home, &ByWorkshop(&workshop), &store, &mut receipt).map_err(|(path, why)| {
         anyhow::anyhow!("{}: {}; nothing was taken back", clean(&path), refusal(&why))
     })?;

@@ -6,11 +6,12 @@ use rusqlite::{OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 
 impl Ledger {
-    /// Notes that findings were mended.
-    pub(crate) fn mended(&mut self, ids: &[FindingId], now: i64) -> Result<()> {
+    /// Notes that findings were mended, or that this was taken back: what the user puts back has not come by itself.
+    pub(crate) fn mended(&mut self, ids: &[FindingId], done: bool, now: i64) -> Result<()> {
+        let what = if done { "mended" } else { "unmended" };
         let tx = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for id in ids {
-            tx.prepare_cached("INSERT INTO event VALUES (?1, ?2, 'mended')")?.execute(params![now, id.0])?;
+            tx.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3)")?.execute(params![now, id.0, what])?;
         }
         Ok(tx.commit()?)
     }
@@ -18,7 +19,7 @@ impl Ledger {
     /// How often findings have come back after they were mended, since a moment; those that have not are left out.
     pub(crate) fn returns(&self, since: i64) -> Result<HashMap<FindingId, u32>> {
         let mut query = self.db.prepare(
-            "SELECT finding, what FROM event WHERE at >= ?1 AND what IN ('mended', 'opened') ORDER BY rowid",
+            "SELECT finding, what FROM event WHERE at >= ?1 AND what IN ('mended', 'unmended', 'opened') ORDER BY rowid",
         )?;
         let mut rows = query.query([since])?;
         let (mut mended, mut returns) = (HashSet::new(), HashMap::new());
@@ -26,6 +27,7 @@ impl Ledger {
             let finding = id(row, 0)?;
             match row.get::<_, String>(1)?.as_str() {
                 "mended" => _ = mended.insert(finding),
+                "unmended" => _ = mended.remove(&finding),
                 _ if mended.remove(&finding) => *returns.entry(finding).or_default() += 1,
                 _ => {}
             }
@@ -72,12 +74,18 @@ mod tests {
         come(&mut db, 102);
         assert!(db.returns(0).unwrap().is_empty());
         for round in 1..=3 {
-            db.mended(&[ONE], round * 1000).unwrap();
+            db.mended(&[ONE], true, round * 1000).unwrap();
             go(&mut db, round * 1000 + 1);
             come(&mut db, round * 1000 + 2);
             assert_eq!(db.returns(0).unwrap()[&ONE], round as u32);
         }
         assert_eq!(db.returns(3000).unwrap()[&ONE], 1);
+        // What the user takes back has not come by itself.
+        db.mended(&[ONE], true, 4000).unwrap();
+        go(&mut db, 4001);
+        db.mended(&[ONE], false, 4002).unwrap();
+        come(&mut db, 4003);
+        assert_eq!(db.returns(0).unwrap()[&ONE], 3);
     }
 
     #[test]

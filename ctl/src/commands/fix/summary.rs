@@ -14,7 +14,7 @@ impl Work<'_> {
     pub(super) fn end(mut self) -> anyhow::Result<Exit> {
         if self.applier.receipt.changes.iter().any(|c| c.state == Changed::Done) {
             let mended: Vec<String> = self.applier.receipt.mended.iter().map(|m| m.id.clone()).collect();
-            examine::mended(self.show.home, &mended)?;
+            examine::mended(self.show.home, &mended, true)?;
             self.report.receipt = Some(self.applier.receipt.id.clone());
             let touched: BTreeSet<String> =
                 self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
