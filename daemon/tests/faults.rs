@@ -189,3 +189,23 @@ fn stopped_in_the_middle_of_a_sweep_it_ends_well_and_goes_on() {
     assert_eq!(stage.stop(), Some(0));
     stage.intact();
 }
+
+#[test]
+fn other_programs_may_look_into_the_ledger_at_any_time() {
+    let mut stage = Stage::new();
+    stage.start();
+    let state = stage.state().display().to_string();
+    for n in 1..=20 {
+        let name = format!("note-{n}.txt");
+        stage.write(&name, &token(&name));
+        // What it is asked to look at may be its own state: it knows better than to open that.
+        stage.call("Rescan", &(vec![&state],)).unwrap();
+        stage.ledger("SELECT count(*) FROM finding");
+        stage.until("it is found", |s| s.tokens().len() == n);
+        // The last one to close a ledger removes this; that is not the other program.
+        assert!(stage.state().join("ledger.db-wal").exists(), "{n}");
+    }
+    assert_eq!(stage.ledger("SELECT count(*) FROM sighting"), ["20"]);
+    stage.intact();
+    assert_eq!(stage.stop(), Some(0));
+}
