@@ -9,12 +9,18 @@ use std::time::Instant;
 /// Keeps the user and the rights that come with a namespace, so that the bus knows us still.
 const UNSHARE: [&str; 4] = ["unshare", "--map-current-user", "--keep-caps", "--mount"];
 
+/// Says that a test did not run.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
+pub(crate) fn skipped(needs: &str) {
+    eprintln!("SKIPPED: this test needs {needs}");
+}
+
 /// Whether this machine lets us have namespaces. Where it does not, a test that needs them says that it did not run.
 pub(crate) fn possible() -> bool {
     let made = Command::new(UNSHARE[0]).args(&UNSHARE[1..]).arg("true").stderr(Stdio::null()).status();
     let possible = made.is_ok_and(|status| status.success());
     if !possible {
-        eprintln!("SKIPPED: this test needs user and mount namespaces (`unshare`), or root");
+        skipped("user and mount namespaces (`unshare`), or root");
     }
     possible
 }
