@@ -157,13 +157,7 @@ fn looks(jobs: &Receiver<LookJob>, out: &UnboundedSender<Report>, watch: &Watch)
     for job in jobs {
         let report = match job {
             LookJob::Look(world, looks) => {
-                let looked = catch_unwind(AssertUnwindSafe(|| looker.look(&world, &looks, watch)));
-                // What broke may have left half of something behind.
-                let looked = looked.unwrap_or_else(|_| {
-                    looker = Looker::default();
-                    broken()
-                });
-                Report::Event(Event::Looked(looked))
+                Report::Event(Event::Looked(looked(&mut looker, |l| l.look(&world, &looks, watch))))
             }
             LookJob::Told(cursor) => {
                 looker.told(cursor);
@@ -182,9 +176,13 @@ fn looks(jobs: &Receiver<LookJob>, out: &UnboundedSender<Report>, watch: &Watch)
     }
 }
 
-fn broken() -> Looked {
-    let why = "a worker broke off; please report it".to_owned();
-    Looked { trouble: Some(Trouble::Ledger(why)), ..Looked::default() }
+/// Looks, and goes on after a look that breaks: it may have left half of something behind, and is still to be done.
+fn looked(looker: &mut Looker, look: impl FnOnce(&mut Looker) -> Looked) -> Looked {
+    catch_unwind(AssertUnwindSafe(|| look(looker))).unwrap_or_else(|_| {
+        *looker = Looker::default();
+        let why = "a worker broke off; please report it".to_owned();
+        Looked { trouble: Some(Trouble::Ledger(why)), ..Looked::default() }
+    })
 }
 
 fn rekey(home: &Home) -> Report {
@@ -199,18 +197,25 @@ fn rekey(home: &Home) -> Report {
 
 fn passes(jobs: &Receiver<(Arc<World>, Pass)>, out: &UnboundedSender<Report>, watch: &Watch) {
     for (world, pass) in jobs {
-        let made = catch_unwind(AssertUnwindSafe(|| make(&world, &pass, watch)));
-        let (result, ground) = made.unwrap_or_else(|_| {
-            let why = "a pass broke off; please report it".to_owned();
-            (Err(Failure::Home(why)), None)
-        });
+        let (result, ground) = made(|| make(&world, &pass, watch));
         if out.send(Report::Passed(Passed { pass, result }, ground)).is_err() {
             return;
         }
     }
 }
 
-fn make(world: &World, pass: &Pass, watch: &Watch) -> (Result<Outcome, Failure>, Option<Ground>) {
+/// What a pass has come to, with what it has met.
+type Made = (Result<Outcome, Failure>, Option<Ground>);
+
+/// Makes a pass; one that breaks is still to be made.
+fn made(make: impl FnOnce() -> Made) -> Made {
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
+        let why = "a pass broke off; please report it".to_owned();
+        (Err(Failure::Home(why)), None)
+    })
+}
+
+fn make(world: &World, pass: &Pass, watch: &Watch) -> Made {
     let World { config, request, setup, .. } = world;
     let made = match pass {
         Pass::Home => whole::home(setup, request, config, watch),
@@ -305,5 +310,27 @@ pub(crate) fn refuse(call: Call, why: Refusal) {
         | Call::Pause { reply, .. }
         | Call::Resume { reply }
         | Call::Reload { reply } => drop(reply.send(Err(why))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_breaks_is_a_trouble_and_the_next_is_as_ever() {
+        let mut looker = Looker::default();
+        let broken = looked(&mut looker, |_| panic!("a mistake"));
+        assert!(matches!(broken.trouble, Some(Trouble::Ledger(why)) if why.contains("broke off")));
+        assert!(broken.seen.is_empty() && broken.news.is_empty());
+        let fine = looked(&mut looker, |_| Looked { cursor: 7, ..Looked::default() });
+        assert!(fine.trouble.is_none() && fine.cursor == 7);
+    }
+
+    #[test]
+    fn a_pass_that_breaks_has_come_to_nothing() {
+        let (result, ground) = made(|| panic!("a mistake"));
+        assert!(matches!(result, Err(Failure::Home(why)) if why.contains("broke off")));
+        assert!(ground.is_none());
     }
 }

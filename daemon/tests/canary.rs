@@ -168,7 +168,7 @@ fn ask_everything(stage: &Stage) {
         .unwrap()
         .build()
         .unwrap();
-    let _ = everything.get_all(zbus::names::InterfaceName::try_from(common::NAME).unwrap().into()).unwrap();
+    let _ = everything.get_all(zbus::names::InterfaceName::try_from(common::NAME).unwrap()).unwrap();
     proxy.introspect().unwrap();
     let _: Vec<Record> = proxy.call("Coverage", &()).unwrap();
     for told in stage.findings() {

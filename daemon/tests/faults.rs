@@ -35,7 +35,7 @@ fn killed_a_hundred_times_it_has_lost_nothing() {
     // From the start to the first finding is what there is to be killed in, and as much again.
     let begun = Instant::now();
     stage.start();
-    let most = begun.elapsed() * 2;
+    let most = (begun.elapsed() * 2).min(Duration::from_secs(3));
     stage.kill();
     let mut written = BTreeSet::from(["~/first.txt".to_owned()]);
     let mut known = BTreeSet::new();
@@ -59,7 +59,7 @@ fn killed_a_hundred_times_it_has_lost_nothing() {
             known = now;
         }
     }
-    assert!(known.len() > 100, "{} of {} files were examined at all", known.len(), written.len());
+    assert!(known.len() > 10, "{} of {} files were examined at all", known.len(), written.len());
     stage.launch();
     stage.until("it answers", |s| s.call("Rescan", &(Vec::<String>::new(),)).is_ok());
     stage.until("everything that was written is found", |s| s.tokens().len() >= written.len());
@@ -188,4 +188,24 @@ fn stopped_in_the_middle_of_a_sweep_it_ends_well_and_goes_on() {
     assert_eq!(stage.tokens().len(), 20);
     assert_eq!(stage.stop(), Some(0));
     stage.intact();
+}
+
+#[test]
+fn other_programs_may_look_into_the_ledger_at_any_time() {
+    let mut stage = Stage::new();
+    stage.start();
+    let state = stage.state().display().to_string();
+    for n in 1..=20 {
+        let name = format!("note-{n}.txt");
+        stage.write(&name, &token(&name));
+        // What it is asked to look at may be its own state: it knows better than to open that.
+        stage.call("Rescan", &(vec![&state],)).unwrap();
+        stage.ledger("SELECT count(*) FROM finding");
+        stage.until("it is found", |s| s.tokens().len() == n);
+        // The last one to close a ledger removes this; that is not the other program.
+        assert!(stage.state().join("ledger.db-wal").exists(), "{n}");
+    }
+    assert_eq!(stage.ledger("SELECT count(*) FROM sighting"), ["20"]);
+    stage.intact();
+    assert_eq!(stage.stop(), Some(0));
 }

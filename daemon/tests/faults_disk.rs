@@ -1,9 +1,4 @@
 //! Disks that are full: of the state, and of the whole home. What could not be remembered is found again once there is room.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests make files of their own, and may fail"
-)]
 
 mod common;
 

@@ -174,3 +174,24 @@ fn a_keyring_that_goes_away_is_not_missed() {
     stage.until("it goes on with the key that it has", |s| s.tokens().len() == 2);
     assert!(stage.fine(), "{:?}", stage.problems());
 }
+
+#[test]
+fn a_keyring_on_a_bus_that_was_restarted_is_asked_there() {
+    if !common::apart::possible() {
+        return;
+    }
+    let (mut stage, keyring) = with_key();
+    let _calm = stage.calm();
+    stage.start();
+    let before = stage.findings();
+    stage.bus.kill();
+    drop(keyring);
+    stage.bus = Bus::at(&stage.dir.path().join("bus"), stage.dir.path());
+    let _keyring = Keyring::start(&stage);
+    stage.until("it answers again", |s| s.tokens().len() == 1);
+    // Under other rules it asks for the key once more.
+    stage.call("Reload", &()).unwrap();
+    stage.until("it is loaded", |s| s.log().contains("are loaded anew"));
+    stage.write("during.txt", &token("during"));
+    goes_on(&mut stage, &before);
+}

@@ -413,3 +413,26 @@ fn a_storm_of_changes_costs_bounded_memory_and_few_jobs() {
     assert!(jobs <= 20, "{jobs}");
     assert!(matches!(scene.pass(), Some(Pass::Below(_))));
 }
+
+#[test]
+fn a_pass_that_breaks_is_made_again_later_and_looks_go_on() {
+    let mut scene = scene(false).rested();
+    scene.happens(Event::Asked(Call::Rescan { paths: Vec::new(), reply: oneshot::channel().0 }));
+    scene.passes(ms(10));
+    assert_eq!(scene.pass(), Some(Pass::Home));
+    scene.done.clear();
+    let result = Err(Failure::Home("a pass broke off; please report it".to_owned()));
+    scene.happens(Event::Passed(Passed { pass: Pass::Home, result }));
+    assert!(scene.status().problems[0].contains("please report it"));
+    scene.passes(ms(1500));
+    scene.looked(Looked::default());
+    scene.changed("/home/dev/.env");
+    scene.passes(ms(200));
+    assert_eq!(scene.looks().unwrap(), ["file /home/dev/.env"]);
+    assert_eq!(scene.pass(), None, "not at once");
+    scene.passes(ms(10_000));
+    assert_eq!(scene.pass(), Some(Pass::Home));
+    scene.looked(Looked::default());
+    scene.passed(Pass::Home, false);
+    assert!(scene.status().problems.is_empty());
+}
