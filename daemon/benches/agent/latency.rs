@@ -61,7 +61,8 @@ fn measure(what: &str, stage: &Stage, time: Duration, word: &str) {
     }
     let [median, most] = [0.5, 0.99].map(|share| ms(quantile(&mut times, share)));
     println!(
-        "{what}: beyond {COALESCE:?}: median {median}, p99 {most}, longest {}, of {count} writes, {} never told; {:.1} % of a processor; {}",
+        "{what}: beyond {} ms: median {median}, p99 {most}, longest {}, of {count} writes, {} never told; {:.1} % of a processor; {}",
+        COALESCE.as_millis(),
         ms(times.last().copied().unwrap_or_default()),
         written.len(),
         cpu * 100.0,

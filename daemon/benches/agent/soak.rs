@@ -106,7 +106,7 @@ fn repository(stage: &Stage, round: usize) {
         git.args(["-c", "user.name=dev", "-c", "user.email=dev@host.example", "-C"]).arg(&dir).args(args);
         assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "git {args:?}");
     };
-    if round % 250 == 0 {
+    if round.is_multiple_of(250) {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
         git(&["init", "-q"]);
@@ -114,5 +114,5 @@ fn repository(stage: &Stage, round: usize) {
     fs::write(dir.join(format!("f{}.txt", round % 20)), format!("round {round}\n")).unwrap();
     git(&["add", "-A"]);
     git(&["commit", "-q", "-m", "round"]);
-    git(&["checkout", "-q", "-B", if round % 2 == 0 { "even" } else { "odd" }]);
+    git(&["checkout", "-q", "-B", if round.is_multiple_of(2) { "even" } else { "odd" }]);
 }
