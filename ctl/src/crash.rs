@@ -20,7 +20,7 @@ pub(crate) fn guard(run: impl FnOnce() -> Exit) -> Exit {
         let at = at.unwrap_or_else(|| "an unknown place".to_owned());
         let _ = writeln!(
             anstream::stderr(),
-            "error: lapwing itself went wrong at {at}; none of your files was changed, please report this line"
+            "error: lapwing itself went wrong at {at}; no file is half changed (`lapwing receipts` says what was), please report this line"
         );
         Exit::Failed
     })

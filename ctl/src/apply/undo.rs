@@ -62,12 +62,12 @@ pub(crate) fn undo(
     run(store, receipt, steps)
 }
 
-/// Changes of one file: which of the receipt, how it is taken back, and how many secrets it has taken out.
-type Rewrites = Vec<(usize, Vec<Inverse>, usize)>;
+/// A change of content: which of the receipt, how to take it back, how many secrets it has taken out.
+type Turn = (usize, Vec<Inverse>, usize);
 
 /// What was done to the content of files, by file, the last first.
-fn rewritten(receipt: &Receipt) -> Vec<(String, Rewrites)> {
-    let mut files: Vec<(String, Rewrites)> = Vec::new();
+fn rewritten(receipt: &Receipt) -> Vec<(String, Vec<Turn>)> {
+    let mut files: Vec<(String, Vec<Turn>)> = Vec::new();
     for (index, change) in receipt.changes.iter().enumerate().rev().filter(|(_, c)| c.state == State::Done) {
         let Deed::Rewrite { inverse, secrets, .. } = &change.deed else { continue };
         let one = (index, inverse.clone(), *secrets);
@@ -119,11 +119,7 @@ fn run(
 type Prepared<'a> = (Option<Box<dyn Pending + 'a>>, Undone);
 
 /// Prepares a file with what stood there before all of these changes, the last first.
-fn restored<'a>(
-    bench: &Bench<'a>,
-    path: &str,
-    changes: &[(usize, Vec<Inverse>, usize)],
-) -> Result<Prepared<'a>, Refused> {
+fn restored<'a>(bench: &Bench<'a>, path: &str, changes: &[Turn]) -> Result<Prepared<'a>, Refused> {
     let undone = Undone {
         path: path.to_owned(),
         restored: changes.iter().map(|(_, inverse, _)| inverse.len()).sum(),
