@@ -3,9 +3,9 @@
 use super::git;
 use super::{Case, Check, Fix, Found, Run};
 use crate::facts::Facts;
-use crate::place::wild;
 use crate::fix::append;
 use crate::fix::plan::Draft;
+use crate::place::wild;
 use crate::rule::{Profile, Safety, Severity};
 use crate::settings::entry::text;
 

@@ -85,17 +85,21 @@ fn fix(case: &Case<'_>) -> Option<Draft> {
     let tree = git::git_dir(case.target?)?.strip_suffix("/.git")?;
     let below = case.found.path.as_deref()?.strip_prefix(tree)?;
     let ignore = format!("{tree}/.gitignore");
-    let pattern: String = below.chars().flat_map(|c| "\\*?[ ".contains(c).then_some('\\').into_iter().chain([c])).collect();
+    let pattern: String =
+        below.chars().flat_map(|c| "\\*?[ ".contains(c).then_some('\\').into_iter().chain([c])).collect();
     let known = text(&case.facts.read(&ignore).known().unwrap_or_default());
     let mut steps = Vec::new();
     if !known.lines().any(|line| line == pattern) {
         steps.push(append::to_block(&ignore, &[&pattern], case.facts)?);
     }
-    let argv = ["git", "-C", tree, "rm", "--cached", "--quiet", "--", &below[1..]].map(str::to_owned).to_vec();
+    let argv =
+        ["git", "-C", tree, "rm", "--cached", "--quiet", "--", &below[1..]].map(str::to_owned).to_vec();
     let why = "takes the file out of what the next commit records; your copy stays".to_owned();
     steps.push(Step::Guide { argv, why });
     let mut draft = Draft::new(format!("{} is ignored and tracked no longer", &below[1..]), steps);
-    draft.left.push("commits that have it already, here and in every clone: the credential must be replaced".to_owned());
+    draft.left.push(
+        "commits that have it already, here and in every clone: the credential must be replaced".to_owned(),
+    );
     Some(draft)
 }
 
@@ -131,11 +135,17 @@ mod tests {
             .file("~/a/.git/config", "[core]\n\tbare = false\n")
             .file_mode("~/a/.git/index", &made(&["my home/.netrc"]), 0o644)
             .file("~/a/my home/.netrc", &netrc);
-        let plans = |home: &Home| crate::testing::plans(&crate::engine::Engine::builtin(), home, "~/a/.git/config");
+        let plans =
+            |home: &Home| crate::testing::plans(&crate::engine::Engine::builtin(), home, "~/a/.git/config");
         let first = plans(&home);
         let (_, plan) = first.iter().find(|(f, _)| f.page.id == CHECK.id).unwrap();
-        let [Step::Create { path, bytes, .. }, Step::Guide { argv, .. }] = &plan.steps[..] else { panic!("other steps") };
-        assert_eq!((path.as_str(), argv.last().map(String::as_str)), ("~/a/.gitignore", Some("my home/.netrc")));
+        let [Step::Create { path, bytes, .. }, Step::Guide { argv, .. }] = &plan.steps[..] else {
+            panic!("other steps")
+        };
+        assert_eq!(
+            (path.as_str(), argv.last().map(String::as_str)),
+            ("~/a/.gitignore", Some("my home/.netrc"))
+        );
         assert_eq!(bytes, b"# lapwing: begin\n/my\\ home/.netrc\n# lapwing: end\n");
         let again = plans(&home.mended(plan).unwrap());
         let (_, plan) = again.iter().find(|(f, _)| f.page.id == CHECK.id).unwrap();

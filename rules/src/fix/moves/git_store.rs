@@ -69,6 +69,10 @@ mod tests {
         let home = Home::default().file("~/.gitconfig", "[credential]\n\thelper = store\n");
         let found = plans(&Engine::builtin(), &home, "~/.gitconfig");
         let (_, plan) = found.iter().find(|(f, _)| f.page.id == RULE).unwrap();
-        assert!(plan.safety == Safety::Manual && plan.summary.contains("no helper of Git"), "{}", plan.summary);
+        assert!(
+            plan.safety == Safety::Manual && plan.summary.contains("no helper of Git"),
+            "{}",
+            plan.summary
+        );
     }
 }

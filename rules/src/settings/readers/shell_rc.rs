@@ -52,7 +52,9 @@ fn wholes(bytes: &[u8], words: &[Span], entries: &mut [Entry]) {
         return;
     }
     for entry in entries {
-        let Some(word) = words.iter().position(|w| w.0 <= entry.span.0 && entry.span.1 <= w.1) else { continue };
+        let Some(word) = words.iter().position(|w| w.0 <= entry.span.0 && entry.span.1 <= w.1) else {
+            continue;
+        };
         let from = if word > lead { words[word - 1].1 } else { words[word].0 };
         entry.whole = (from, words[word].1);
     }

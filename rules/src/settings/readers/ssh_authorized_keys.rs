@@ -20,8 +20,14 @@ fn read(bytes: &[u8]) -> Read {
             read.problems.push(format!("line {number}: no key of a known type"));
             continue;
         }
-        let entry =
-            |key: String, value: String, span| Entry { key, value, scope: String::new(), line: number, span, whole: (0, 0) };
+        let entry = |key: String, value: String, span| Entry {
+            key,
+            value,
+            scope: String::new(),
+            line: number,
+            span,
+            whole: (0, 0),
+        };
         for (from, to) in split(&rest[..options]) {
             let (name, value, at) = option(&rest[from..to]);
             let span = (base + from + at, base + from + at + value.len());
