@@ -26,6 +26,7 @@ pub(crate) struct Limits {
 }
 
 /// Most directories watched unless the configuration says otherwise.
+#[cfg(test)]
 pub(crate) const CAP: usize = 20_000;
 
 /// How many directories may be watched.
