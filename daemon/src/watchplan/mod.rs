@@ -25,7 +25,7 @@ pub(crate) struct Limits {
     pub(crate) queue: usize,
 }
 
-/// Most directories watched unless the configuration says otherwise.
+/// Most directories watched unless the configuration says otherwise: what tests plan with.
 #[cfg(test)]
 pub(crate) const CAP: usize = 20_000;
 
