@@ -60,6 +60,8 @@ pub(crate) struct Shell {
     ended: Option<End>,
     /// The time of the last look at our own use: see [`carry`].
     used: (Moment, Duration),
+    /// When events were taken in the last time.
+    drained: Moment,
     started: bool,
 }
 
@@ -112,6 +114,7 @@ pub(crate) async fn run(home: Home, world: World, log: log::Log, sandbox: String
         log,
         ended: None,
         used: (now(), carry::cpu()),
+        drained: Moment::ZERO,
         started: false,
     };
     shell.begin().await;

@@ -17,9 +17,6 @@ pub(crate) struct Use {
     pub(crate) rss: u64,
     pub(crate) peak: u64,
     pub(crate) threads: usize,
-    /// Only root may count these of a process that is not dumpable.
-    pub(crate) descriptors: Option<usize>,
-    pub(crate) watches: Option<usize>,
     /// Switches of each thread by name, to say which one wakes.
     pub(crate) by_thread: Vec<(String, u64)>,
 }
@@ -46,17 +43,18 @@ pub(crate) fn of(pid: u32) -> Use {
         used.threads += 1;
         used.by_thread.push((read("comm").trim().to_owned(), switches));
     }
-    let open = fs::read_dir(proc.join("fd")).ok().map(|all| all.flatten().collect::<Vec<_>>());
-    used.descriptors = open.as_ref().map(Vec::len);
-    used.watches = open.map(|_| {
-        let infos = fs::read_dir(proc.join("fdinfo")).unwrap().flatten();
-        let watches = |info: fs::DirEntry| {
-            let text = fs::read_to_string(info.path()).unwrap_or_default();
-            text.lines().filter(|line| line.starts_with("inotify")).count()
-        };
-        infos.map(watches).sum()
-    });
     used
+}
+
+/// How many descriptors a process has open, and inotify watches: only root may count them when it is not dumpable.
+pub(crate) fn held(pid: u32) -> Option<(usize, usize)> {
+    let proc = PathBuf::from(format!("/proc/{pid}"));
+    let open = fs::read_dir(proc.join("fd")).ok()?.count();
+    let watches = |info: fs::DirEntry| {
+        let text = fs::read_to_string(info.path()).unwrap_or_default();
+        text.lines().filter(|line| line.starts_with("inotify")).count()
+    };
+    Some((open, fs::read_dir(proc.join("fdinfo")).ok()?.flatten().map(watches).sum()))
 }
 
 /// Processor time of the children that have ended, theirs included.

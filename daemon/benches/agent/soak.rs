@@ -1,7 +1,7 @@
 //! All kinds of changes, for a long time: what is held must not grow.
 
 use crate::common::{Stage, token};
-use crate::measure::{Use, load, mib};
+use crate::measure::{self, Use, load, mib};
 use crate::scene;
 use std::fs;
 use std::path::Path;
@@ -42,14 +42,14 @@ pub(crate) fn run(wrap: &[String], time: Duration) {
 
 fn sample(stage: &Stage, at: Duration) -> Use {
     let used = scene::used(stage);
-    let count = |n: Option<usize>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    let held = measure::held(stage.agent.as_ref().unwrap().id());
+    let held =
+        held.map_or_else(String::new, |(open, watches)| format!("{open} descriptors, {watches} watches, "));
     println!(
-        "soak: {:>5} s: {} resident, {} at most, {} descriptors, {} watches, {} threads, {} findings, {:.1} s of processor time; {}",
+        "soak: {:>5} s: {} resident, {} at most, {held}{} threads, {} findings, {:.1} s of processor time; {}",
         at.as_secs(),
         mib(used.rss),
         mib(used.peak),
-        count(used.descriptors),
-        count(used.watches),
         used.threads,
         stage.findings().len(),
         used.cpu.as_secs_f64(),

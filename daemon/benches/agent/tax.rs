@@ -164,6 +164,9 @@ fn repository(apart: &Path, stage: &Stage) -> PathBuf {
         );
     };
     git(&["init", "-q"]);
+    // It would go on in the background, and in the way of ours.
+    git(&["config", "gc.auto", "0"]);
+    git(&["config", "maintenance.auto", "false"]);
     git(&["add", "-A"]);
     git(&["commit", "-q", "-m", "all"]);
     git(&["gc", "-q"]);

@@ -23,6 +23,9 @@ use tokio::sync::oneshot;
 
 /// Between two looks at what the agent itself uses.
 const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Events that come sooner than this after the last ones are taken in together with those that follow. A file is looked at
+/// much later than that.
+const STREAM: Duration = Duration::from_millis(10);
 /// Seconds of a week.
 const WEEK: i64 = 7 * 24 * 60 * 60;
 
@@ -117,8 +120,13 @@ impl Shell {
         }
     }
 
-    /// Hands over what has happened in the file system since the last time.
+    /// Hands over what has happened in the file system since the last time. While much happens it waits a moment for more: to
+    /// wake for every file of a `git clone` costs more than what there is to do for it.
     pub(super) async fn drain(&mut self) {
+        if now().saturating_sub(self.drained) < STREAM {
+            tokio::time::sleep(STREAM).await;
+        }
+        self.drained = now();
         for event in self.inbox.drain() {
             match self.ours(&event) {
                 Some(Ours::Other) => {}

@@ -31,6 +31,8 @@ use std::path::{Path, PathBuf};
 
 /// So many directories are handed over at a time; between two batches the thread takes events in.
 const BATCH: usize = 512;
+/// To so many it is cheaper to try to take watches out than to ask which there are.
+const SOME: usize = 32;
 /// From so many on it is cheaper to begin afresh than to take watches out one by one.
 const MANY: usize = 200;
 /// Larger directories are swept, not told of file by file.
@@ -137,9 +139,12 @@ impl Watcher {
     fn leave(&mut self, remove: &[PathBuf]) -> Vec<Trouble> {
         let mut ours: BTreeSet<PathBuf> = BTreeSet::new();
         remove.iter().for_each(|path| ours.extend(self.below(path).cloned()));
-        self.watched.retain(|dir| !ours.contains(dir));
-        // Those that went away are left already, mostly. To ask once is cheaper than to try each.
-        if ours.len() > 1 {
+        // Of thousands a few go: neither here nor where they come may that take a walk over all of them.
+        for dir in &ours {
+            self.watched.remove(dir);
+        }
+        // Those that went away are left already, mostly. To ask once for all there are is cheaper than to try many.
+        if ours.len() > SOME {
             let Ok(theirs) = self.inotify.watched_paths() else { return vec![Trouble::Stopped] };
             let theirs: HashSet<PathBuf> = theirs.into_iter().map(|(path, _)| path).collect();
             ours.retain(|dir| theirs.contains(dir));
@@ -171,7 +176,7 @@ impl Watcher {
             while !batch.is_empty() {
                 let ops = batch.iter().map(|path| PathOp::Watch(path.clone(), config())).collect();
                 let Err(error) = self.inotify.update_paths(ops) else {
-                    self.watched.append(&mut batch.into_iter().collect());
+                    self.watched.extend(batch);
                     break;
                 };
                 let Some(origin) = error.origin else {
