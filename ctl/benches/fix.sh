@@ -8,7 +8,7 @@ program=$(realpath "${1:-target/release/lapwing}")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 run() { env -i HOME="$dir/home" PATH=/usr/bin:/bin LANG=C.UTF-8 TERM=xterm "$@"; }
-fresh() { rm -rf "$dir/home"; mkdir -m 700 "$dir/home"; }
+fresh() { rm -rf "${dir:?}/home"; mkdir -m 700 "$dir/home"; }
 
 # Tokens with a checksum that holds, another one each time.
 make() {

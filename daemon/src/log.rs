@@ -193,10 +193,11 @@ pub(crate) fn resolved(record: &Record) {
 }
 
 /// The whole home has been examined; these many findings are open.
-pub(crate) fn swept(swept: &Swept, open: &BTreeMap<Severity, u32>) {
-    let all: u32 = open.values().sum();
-    let of = |severity| open.get(&severity).copied().unwrap_or_default();
+pub(crate) fn swept(swept: &Swept, totals: &BTreeMap<Severity, u32>) {
+    let all: u32 = totals.values().sum();
+    let of = |severity| totals.get(&severity).copied().unwrap_or_default();
     let end = if swept.complete { "" } else { "; not everything could be examined" };
+    let open = if all == 1 { "finding is open" } else { "findings are open" };
     say!(
         info,
         Swept,
@@ -208,7 +209,7 @@ pub(crate) fn swept(swept: &Swept, open: &BTreeMap<Severity, u32>) {
         LAPWING_CRITICAL = of(Severity::Critical),
         LAPWING_HIGH = of(Severity::High),
         LAPWING_COMPLETE = swept.complete,
-        "examined {} files, {all} findings are open{end}",
+        "examined {} files, {all} {open}{end}",
         swept.files
     );
 }
