@@ -367,26 +367,26 @@ fn values_of_every_format_are_redacted_in_place() {
     for (name, text, want) in [
         (
             "ini",
-            "[a]\npassword = \"s3cr3t-q9\" ; mine\nuser = me\n",
+            "[a]\npassword = \"{S}\" ; mine\nuser = me\n",
             "[a]\npassword = \"{M}\" ; mine\nuser = me\n",
         ),
-        ("ini", "password: s3cr3t-q9\r\nuser: me\r\n", "password: {M}\r\nuser: me\r\n"),
-        ("toml", "[a]\npassword = 's3cr3t-q9' # mine\n", "[a]\npassword = '{M}' # mine\n"),
+        ("ini", "password: {S}\r\nuser: me\r\n", "password: {M}\r\nuser: me\r\n"),
+        ("toml", "[a]\npassword = '{S}' # mine\n", "[a]\npassword = '{M}' # mine\n"),
         ("toml", "[a]\npassword = 4815162342\nb = 1\n", "[a]\npassword = \"{M}\"\nb = 1\n"),
-        ("yaml", "a:\n  password: s3cr3t-q9 # mine\n", "a:\n  password: {M} # mine\n"),
-        ("yaml", "{a: {password: \"s3cr3t-q9\"}}\n", "{a: {password: \"{M}\"}}\n"),
-        ("json", "{\"a\": {\"password\": \"s3cr3t-q9\"}}", "{\"a\": {\"password\": \"{M}\"}}"),
-        ("dotenv", "export A_PASSWORD='s3cr3t-q9'\nB=1\n", "export A_PASSWORD='{M}'\nB=1\n"),
+        ("yaml", "a:\n  password: {S} # mine\n", "a:\n  password: {M} # mine\n"),
+        ("yaml", "{a: {password: \"{S}\"}}\n", "{a: {password: \"{M}\"}}\n"),
+        ("json", "{\"a\": {\"password\": \"{S}\"}}", "{\"a\": {\"password\": \"{M}\"}}"),
+        ("dotenv", "export A_PASSWORD='{S}'\nB=1\n", "export A_PASSWORD='{M}'\nB=1\n"),
         (
             "shell_rc",
-            "export A_PASSWORD=\"s3cr3t-q9\"\nalias b=c\n",
+            "export A_PASSWORD=\"{S}\"\nalias b=c\n",
             "export A_PASSWORD=\"{M}\"\nalias b=c\n",
         ),
-        ("netrc", "machine h login me password s3cr3t-q9\n", "machine h login me password {M}\n"),
-        ("xml", "<a><password> s3cr3t-q9 </password></a>", "<a><password> {M} </password></a>"),
-        ("gitconfig", "[a]\n\tpassword = \"s3cr3t-q9\"\n", "[a]\n\tpassword = \"{M}\"\n"),
-        ("pgpass", "h:5432:db:me:s3cr3t-q9\n", "h:5432:db:me:{M}\n"),
-        ("npmrc", "//h.example/:_password=s3cr3t-q9\n", "//h.example/:_password={M}\n"),
+        ("netrc", "machine h login me password {S}\n", "machine h login me password {M}\n"),
+        ("xml", "<a><password> {S} </password></a>", "<a><password> {M} </password></a>"),
+        ("gitconfig", "[a]\n\tpassword = \"{S}\"\n", "[a]\n\tpassword = \"{M}\"\n"),
+        ("pgpass", "h:5432:db:me:{S}\n", "h:5432:db:me:{M}\n"),
+        ("npmrc", "//h.example/:_password={S}\n", "//h.example/:_password={M}\n"),
     ] {
         let pack = format!(
             "[[place]]\nid = \"x\"\ntool = \"x\"\npaths = [\"~/x\"]\nreader = \"{name}\"\n[[place.secret]]\nid = \"x.password\"\n\
@@ -396,6 +396,7 @@ fn values_of_every_format_are_redacted_in_place() {
         packs.add("x.toml", &pack);
         assert!(packs.errors.is_empty());
         let engine = Engine::new(packs).0;
+        let text = &text.replace("{S}", &fill("{{alnum:8}}", name));
         let home = Home::default().file("~/x", text);
         let after = check_fix(&engine, &home, Looked::File("~/x", engine.places().by_id("x")), "x.password");
         let after = after.unwrap_or_else(|e| panic!("{name}: {e}: {text}"));
