@@ -365,11 +365,7 @@ fn shuffled_transcripts_stay_json() {
 #[test]
 fn values_of_every_format_are_redacted_in_place() {
     for (name, text, want) in [
-        (
-            "ini",
-            "[a]\npassword = \"{S}\" ; mine\nuser = me\n",
-            "[a]\npassword = \"{M}\" ; mine\nuser = me\n",
-        ),
+        ("ini", "[a]\npassword = \"{S}\" ; mine\nuser = me\n", "[a]\npassword = \"{M}\" ; mine\nuser = me\n"),
         ("ini", "password: {S}\r\nuser: me\r\n", "password: {M}\r\nuser: me\r\n"),
         ("toml", "[a]\npassword = '{S}' # mine\n", "[a]\npassword = '{M}' # mine\n"),
         ("toml", "[a]\npassword = 4815162342\nb = 1\n", "[a]\npassword = \"{M}\"\nb = 1\n"),
@@ -377,11 +373,7 @@ fn values_of_every_format_are_redacted_in_place() {
         ("yaml", "{a: {password: \"{S}\"}}\n", "{a: {password: \"{M}\"}}\n"),
         ("json", "{\"a\": {\"password\": \"{S}\"}}", "{\"a\": {\"password\": \"{M}\"}}"),
         ("dotenv", "export A_PASSWORD='{S}'\nB=1\n", "export A_PASSWORD='{M}'\nB=1\n"),
-        (
-            "shell_rc",
-            "export A_PASSWORD=\"{S}\"\nalias b=c\n",
-            "export A_PASSWORD=\"{M}\"\nalias b=c\n",
-        ),
+        ("shell_rc", "export A_PASSWORD=\"{S}\"\nalias b=c\n", "export A_PASSWORD=\"{M}\"\nalias b=c\n"),
         ("netrc", "machine h login me password {S}\n", "machine h login me password {M}\n"),
         ("xml", "<a><password> {S} </password></a>", "<a><password> {M} </password></a>"),
         ("gitconfig", "[a]\n\tpassword = \"{S}\"\n", "[a]\n\tpassword = \"{M}\"\n"),
