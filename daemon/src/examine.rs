@@ -15,6 +15,7 @@ use crate::text;
 use crate::whole;
 use lapwing_rules::baseline::Baseline;
 use lapwing_rules::engine::Engine;
+use lapwing_rules::fingerprint::FindingId;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -277,19 +278,12 @@ pub fn mended(home: &Home, ids: &[String], done: bool) -> Result<(), Error> {
     write().map_err(|e| ledger_error(home, &e))
 }
 
-/// How often a finding (`F-…`) has come back after it was mended.
+/// How often findings have come back after they were mended; those that never did are left out.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn returns(home: &Home, id: &str) -> Result<u32, Error> {
-    let read = || -> Result<u32, LedgerError> {
-        let Some(ledger) = Ledger::existing(&home.ledger())? else { return Ok(0) };
-        Ok(ledger
-            .returns(0)?
-            .into_iter()
-            .find(|(known, _)| known.short() == id)
-            .map_or(0, |(_, times)| times))
-    };
+pub fn returns(home: &Home) -> Result<HashMap<FindingId, u32>, Error> {
+    let read = || Ledger::existing(&home.ledger())?.map_or_else(|| Ok(HashMap::new()), |l| l.returns(0));
     read().map_err(|e| ledger_error(home, &e))
 }
 

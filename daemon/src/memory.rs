@@ -53,6 +53,11 @@ impl Memory {
         paths
     }
 
+    /// What is remembered of a file.
+    pub(crate) fn seen_in<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Seen> {
+        self.before.iter().filter(move |s| s.path == path)
+    }
+
     /// A connection for each worker to look up unchanged files.
     pub(crate) fn indexes(&self, jobs: usize) -> Vec<Index> {
         let open = |l: &Ledger| (0..jobs).filter_map(|_| Index::open(l.path(), self.state)).collect();

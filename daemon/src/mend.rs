@@ -2,11 +2,13 @@
 //! Nothing is written here.
 
 mod large;
+mod left;
 
 use crate::config::Config;
 use crate::examine::{self, Error};
 use crate::home::Home;
 use crate::key::{self, Trouble};
+use crate::ledger::Seen;
 use crate::machine::cells::{self, Content};
 use crate::machine::facts::Machine;
 use crate::machine::files::{self, Buffer};
@@ -16,22 +18,23 @@ use crate::progress::Watch;
 use crate::record::Reason;
 use crate::setup;
 use crate::sweep::database::{dress, inside};
-use crate::sweep::{self, Scope};
+use crate::sweep::{self, Done, Scope};
 use crate::unpack::Kind;
 use lapwing_rules::cx::Cx;
 use lapwing_rules::engine::{ENVIRONMENT, Engine, READABLE};
 use lapwing_rules::finding::Problem;
 use lapwing_rules::fingerprint::{FindingId, Fingerprinter};
 use lapwing_rules::fix::cells::Cells;
-use lapwing_rules::fix::plan::Step;
+use lapwing_rules::fix::plan::{Edit, Step};
 use lapwing_rules::fix::planner::Planned;
 use lapwing_rules::place::Paths;
-use lapwing_rules::secrets::stream::Stream;
 use lapwing_rules::target::Target;
+use left::Left;
 use rustix::fs::{FileType, Stat};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -90,6 +93,7 @@ pub struct Workshop {
     config: Config,
     machine: Machine,
     trouble: Trouble,
+    left: RefCell<Option<Left>>,
 }
 
 impl Workshop {
@@ -104,7 +108,15 @@ impl Workshop {
 
     fn with(home: &Home, config: &Config, ids: Fingerprinter, trouble: Trouble) -> Workshop {
         let (engine, machine) = (examine::engine(config).0, Machine::new(home));
-        Workshop { home: home.clone(), engine, ids, config: config.clone(), machine, trouble }
+        Workshop {
+            home: home.clone(),
+            engine,
+            ids,
+            config: config.clone(),
+            machine,
+            trouble,
+            left: RefCell::default(),
+        }
     }
 
     /// The rules.
@@ -134,7 +146,7 @@ impl Workshop {
             wanted.iter().filter(there).cloned().collect::<Vec<_>>()
         };
         if !missing(&out).is_empty() {
-            keep(self.engine.plans_home(&self.cx()), &ids, &mut out);
+            _ = keep(self.engine.plans_home(&self.cx()), &ids, &mut out);
         }
         // What an included file sets is found through the file that includes it.
         if !missing(&out).is_empty() {
@@ -182,30 +194,27 @@ impl Workshop {
         self.engine.scan(&target, &self.cx()).findings.into_iter().map(|f| f.id).collect()
     }
 
-    /// As [`Workshop::judge`], for a file that is not read whole: only its secrets.
+    /// As [`Workshop::judge`], for a file that is not read whole, of this length after these edits: only the secrets that
+    /// begin where an edit may have changed something. Leaves the file at another position.
     ///
     /// # Errors
     /// What reading says.
-    pub fn judge_stream(&self, path: &str, read: &mut dyn std::io::Read) -> std::io::Result<Vec<FindingId>> {
-        let mut stream = self.engine.stream(path, self.engine.places().classify(path));
-        let (mut buffer, mut found) = (Buffer::new(), Vec::new());
-        let mut last = buffer.fill_from(read, WINDOW)?;
-        loop {
-            found.extend(stream.window(buffer.get(), last, &self.cx()).into_iter().map(|f| f.id));
-            if last {
-                return Ok(found);
-            }
-            let kept = Stream::keep(buffer.get().len());
-            buffer.keep(kept);
-            last = buffer.fill_from(read, WINDOW)?;
-        }
+    pub fn judge_edited(
+        &self,
+        path: &str,
+        file: BorrowedFd<'_>,
+        length: usize,
+        edits: &[Edit],
+    ) -> Result<Vec<FindingId>, String> {
+        large::judge(&self.engine, path, (file, length), edits, &self.cx())
     }
 
-    /// Looks at these files and at the machine as a whole again, and remembers what is there now.
+    /// Looks at files and at the machine as a whole again, and remembers what is there now: paths, each with the findings of
+    /// which it is known already that they are in it no more. A file with such that is not read whole is not read again now.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub fn remember(&self, paths: &[String]) -> Result<(), Error> {
+    pub fn remember(&self, touched: &BTreeMap<String, Vec<FindingId>>) -> Result<(), Error> {
         let mut memory = Memory::open(&self.home, &setup::version(&self.config));
         let watch = Watch::default();
         let scope = Scope {
@@ -224,8 +233,16 @@ impl Workshop {
             survey: false,
         };
         // Files that include others come last: what is known of those through them outlives their own.
-        for path in paths.iter().chain(&self.including()) {
-            let mut done = sweep::again(&scope, path);
+        for (path, mended) in touched {
+            let mut done = Done::default();
+            match self.rest(&memory, path, mended) {
+                Some(rest) => done.file(&scope, path, rest),
+                None => done = sweep::again(&scope, path),
+            }
+            memory.commit(&mut done, &self.trouble);
+        }
+        for path in self.including() {
+            let mut done = sweep::again(&scope, &path);
             memory.commit(&mut done, &self.trouble);
         }
         let mut done = sweep::machine(&scope);
@@ -237,6 +254,18 @@ impl Workshop {
         }
     }
 
+    /// What is remembered of a large file but for what was mended in it. What lies behind that has moved: where to is told by
+    /// the next look, which comes because the file has changed.
+    fn rest(&self, memory: &Memory, path: &str, mended: &[FindingId]) -> Option<Vec<Seen>> {
+        let large = self.find(path).is_some_and(|(_, stat)| large::is(&stat));
+        if !large || mended.is_empty() {
+            return None;
+        }
+        let mut seen = memory.seen_in(path).filter(|s| !mended.contains(&s.id)).cloned().collect::<Vec<_>>();
+        seen.iter_mut().for_each(|s| s.at.span = None);
+        Some(seen)
+    }
+
     fn cx(&self) -> Cx<'_> {
         Cx { ids: &self.ids, facts: &self.machine, policy: &self.config.rules }
     }
@@ -246,8 +275,18 @@ impl Workshop {
         if !met.insert(path.to_owned()) {
             return;
         }
+        let stat = self.find(path).map(|(_, stat)| stat);
+        let left = &mut *self.left.borrow_mut();
+        if let Some(plans) = stat.and_then(|stat| left.as_mut()?.take(path, &stat, ids)) {
+            return out.plans.extend(plans);
+        }
         match self.read(path) {
-            Ok(plans) => keep(plans, ids, out),
+            Ok(plans) => {
+                let rest = keep(plans, ids, out);
+                if let Some(stat) = stat.filter(large::is) {
+                    *left = Some(Left::new(path, &stat, ids, rest));
+                }
+            }
             Err(why) => out.problems.push(Problem { what: path.to_owned(), why }),
         }
     }
@@ -365,8 +404,12 @@ fn wide(stat: &Stat) -> u64 {
     u64::from(stat.st_nlink)
 }
 
-fn keep(plans: Vec<Planned>, ids: &BTreeSet<&str>, out: &mut Plans) {
-    out.plans.extend(plans.into_iter().filter(|(finding, _)| ids.contains(finding.id.short().as_str())));
+/// Keeps what is wanted, and gives back the rest.
+fn keep(plans: Vec<Planned>, ids: &BTreeSet<&str>, out: &mut Plans) -> Vec<Planned> {
+    let (wanted, rest) = plans.into_iter().partition(|(finding, _)| ids.contains(&*finding.id.short()));
+    let wanted: Vec<Planned> = wanted;
+    out.plans.extend(wanted);
+    rest
 }
 
 fn say(reason: Reason) -> String {

@@ -23,7 +23,7 @@ use lapwing_agent::record::{Record, State};
 use lapwing_rules::place::wild;
 use lapwing_rules::rule::Grade;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::IsTerminal as _;
 use work::Work;
 
@@ -59,7 +59,8 @@ pub(super) fn run(session: &mut Session, args: &Fix) -> anyhow::Result<Exit> {
     let width = session.out.width();
     let show = Show { home: &home, workshop: &workshop, width };
     let report = Report::new(args.dry_run);
-    let mut work = Work { session, config: &config, args, json, show, applier, report };
+    let mut work =
+        Work { session, config: &config, args, json, show, applier, report, mended: BTreeMap::new() };
     if asks && !(args.yes && named) {
         work.walk(records)?
     } else {
@@ -81,8 +82,9 @@ pub(super) fn told(session: &mut Session, home: &Home, store: &Store) -> anyhow:
 
 /// What was in the middle is remembered as it is now: the interrupted run could not.
 pub(super) fn remember(workshop: &Workshop, mended: &[Mended]) -> anyhow::Result<()> {
-    let paths: Vec<String> = mended.iter().map(|m| m.path.clone()).filter(|p| !p.is_empty()).collect();
-    if paths.is_empty() { Ok(()) } else { Ok(workshop.remember(&paths)?) }
+    let paths = mended.iter().map(|m| m.path.clone()).filter(|p| !p.is_empty());
+    let touched: BTreeMap<_, _> = paths.map(|path| (path, Vec::new())).collect();
+    if touched.is_empty() { Ok(()) } else { Ok(workshop.remember(&touched)?) }
 }
 
 /// The findings that were asked for, worst and surest first.

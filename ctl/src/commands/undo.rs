@@ -54,8 +54,7 @@ pub(super) fn run(session: &mut Session, id: Option<&str>) -> anyhow::Result<Exi
     let done = undo(&home, &ByWorkshop(&workshop), &store, &mut receipt).map_err(|(path, why)| {
         anyhow::anyhow!("{}: {}; nothing was taken back", clean(&path), refusal(&why))
     })?;
-    let paths: Vec<String> = done.iter().map(|u| u.path.clone()).collect();
-    workshop.remember(&paths)?;
+    workshop.remember(&done.iter().map(|u| (u.path.clone(), Vec::new())).collect())?;
     if json {
         let files = done.iter().map(File::of).collect();
         session.print_json(&Answer { schema: 1, receipt: &receipt.id, files })?;

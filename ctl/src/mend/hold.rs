@@ -17,13 +17,15 @@ pub(crate) fn hold(
     plans: Vec<Planned>,
 ) -> anyhow::Result<(Vec<Planned>, Vec<Item>)> {
     let open = indicators::look(home, workshop.engine(), config).open;
+    let returns = examine::returns(home)?;
     let (mut go, mut wait) = (Vec::new(), Vec::new());
     for (finding, plan) in plans {
         let worm = refuse(&plan, &open).map(|refusal| ("worm", refusal));
         let held = match worm {
             Some(held) => Some(held),
             None => {
-                cool_off(examine::returns(home, &finding.id.short())?).map(|refusal| ("put-back", refusal))
+                let times = returns.get(&finding.id).copied().unwrap_or_default();
+                cool_off(times).map(|refusal| ("put-back", refusal))
             }
         };
         match held.filter(|_| !plan.steps.is_empty()) {

@@ -6,6 +6,7 @@ use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::fix::plan::Step;
 use lapwing_rules::place::Place;
 use rustix::fs::Stat;
+use std::os::fd::AsFd as _;
 
 /// The rules as the workshop has them.
 pub(crate) struct ByWorkshop<'a>(pub(crate) &'a Workshop);
@@ -18,7 +19,7 @@ impl Rules for ByWorkshop<'_> {
     fn judge(&self, shown: &str, content: Content<'_>, stat: &Stat) -> Result<Vec<FindingId>, String> {
         match content {
             Content::Bytes(bytes) => Ok(self.0.judge(shown, bytes, stat)),
-            Content::Stream(read) => self.0.judge_stream(shown, read).map_err(|e| e.to_string()),
+            Content::Edited(file, length, edits) => self.0.judge_edited(shown, file.as_fd(), length, edits),
         }
     }
 

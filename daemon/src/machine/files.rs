@@ -144,14 +144,14 @@ impl<'a> Buffer<'a> {
     }
 
     /// Reads on until there are `target` bytes or the file ends; `true` when it has ended.
-    pub(crate) fn fill(&mut self, fd: &OwnedFd, target: usize) -> Result<bool, Reason> {
+    pub(crate) fn fill(&mut self, fd: impl AsFd, target: usize) -> Result<bool, Reason> {
         self.grow(target);
         while self.len < target {
             // What has come so far is judged as if nothing were to come; whoever stops the run notes that.
-            if self.stop.is_some_and(|stop| !ready(fd, stop)) {
+            if self.stop.is_some_and(|stop| !ready(fd.as_fd(), stop)) {
                 return Ok(true);
             }
-            match rustix::io::read(fd, &mut self.bytes[self.len..target]) {
+            match rustix::io::read(&fd, &mut self.bytes[self.len..target]) {
                 Ok(0) => return Ok(true),
                 Ok(n) => self.len += n,
                 Err(Errno::INTR) => {}
@@ -186,10 +186,10 @@ impl<'a> Buffer<'a> {
 }
 
 /// Waits until there is something to read, an end or an error too. `false` when told to stop.
-fn ready(fd: &OwnedFd, stop: &AtomicBool) -> bool {
+fn ready(fd: BorrowedFd<'_>, stop: &AtomicBool) -> bool {
     let while_waiting = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
     while !stop.load(Ordering::Relaxed) {
-        match poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&while_waiting)) {
+        match poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&while_waiting)) {
             Ok(0) | Err(Errno::INTR) => {}
             // Reading says what is wrong.
             Ok(_) | Err(_) => return true,

@@ -8,6 +8,8 @@ use lapwing_rules::fix::plan::Plan;
 use lapwing_rules::rule::Safety;
 use lapwing_rules::testing::fill;
 use std::fs;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
@@ -35,8 +37,8 @@ fn want((finding, _): &Planned, path: &str) -> Wanted {
     Wanted { id: finding.id.short(), path: finding.path.clone().unwrap_or_else(|| path.to_owned()) }
 }
 
-/// A file with all edits made that plans have for it.
-fn mended(bytes: &[u8], plans: &[(Finding, Plan)]) -> Vec<u8> {
+/// A file with all edits made that plans have for it, and these.
+fn mended(bytes: &[u8], plans: &[(Finding, Plan)]) -> (Vec<u8>, Vec<Edit>) {
     let mut lists = Vec::new();
     for (_, plan) in plans {
         for step in &plan.steps {
@@ -46,7 +48,8 @@ fn mended(bytes: &[u8], plans: &[(Finding, Plan)]) -> Vec<u8> {
             }
         }
     }
-    apply(bytes, &merge(lists).0).unwrap()
+    let edits = merge(lists).0;
+    (apply(bytes, &edits).unwrap(), edits)
 }
 
 #[test]
@@ -61,7 +64,7 @@ fn what_is_wanted_is_planned_and_guarded() {
     let plans = workshop.plans(&[wanted, other.clone()]);
     assert_eq!((plans.plans.len(), plans.gone), (1, vec![other]));
     assert!(plans.plans[0].1.safety == Safety::Safe);
-    assert_eq!(mended(config.as_bytes(), &plans.plans), b"[core]\n\tfsmonitor = ./x.sh\n");
+    assert_eq!(mended(config.as_bytes(), &plans.plans).0, b"[core]\n\tfsmonitor = ./x.sh\n");
     let guard = &plans.guards["~/.gitconfig"];
     assert_eq!((guard.mode, guard.size, guard.linked), (0o640, config.len() as u64, false));
     assert_eq!(guard.inode.1, rustix::fs::stat(dir.path().join(".gitconfig")).unwrap().st_ino);
@@ -111,8 +114,8 @@ fn what_is_no_file_has_no_plans() {
     }
 }
 
-#[test]
-fn a_file_larger_than_memory_should_hold_is_planned_window_by_window() {
+/// A transcript that is not read whole, with twelve tokens.
+fn transcript() -> String {
     let line = format!("{{\"text\":\"{}\"}}\n", "word ".repeat(2000));
     let mut text = String::new();
     for i in 0..1200 {
@@ -122,15 +125,73 @@ fn a_file_larger_than_memory_should_hold_is_planned_window_by_window() {
         }
     }
     assert!(text.len() > READABLE);
+    text
+}
+
+/// What is found where a file was edited.
+fn judged(workshop: &Workshop, path: &str, after: &[u8], edits: &[Edit]) -> Vec<FindingId> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(after).unwrap();
+    workshop.judge_edited(path, file.as_fd(), after.len(), edits).unwrap()
+}
+
+#[test]
+fn a_file_larger_than_memory_should_hold_is_planned_window_by_window() {
+    let text = transcript();
     let path = "~/.claude/projects/a/b.jsonl";
     let (_dir, workshop) = workshop(&[(&path[2..], &text)]);
     let plans = workshop.file(path).plans;
     assert_eq!(plans.len(), 12);
     assert!(plans.iter().all(|(_, plan)| plan.safety == Safety::Review && plan.credential));
-    let after = mended(text.as_bytes(), &plans);
-    assert!(workshop.judge_stream(path, &mut &after[..]).unwrap().is_empty());
-    let before = workshop.judge_stream(path, &mut text.as_bytes()).unwrap();
+    let (after, edits) = mended(text.as_bytes(), &plans);
+    assert!(judged(&workshop, path, &after, &edits).is_empty());
+    // Edits that do nothing change nothing.
+    let idle: Vec<Edit> =
+        edits.iter().map(|e| Edit { end: e.start, with: Vec::new(), ..e.clone() }).collect();
+    let before = judged(&workshop, path, text.as_bytes(), &idle);
     assert_eq!(before, plans.iter().map(|(f, _)| f.id).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_secret_that_an_edit_leaves_or_makes_is_found() {
+    let path = "~/.claude/projects/a/b.jsonl";
+    let token = fill("glpat-{{alnum:20}}", "torn");
+    let torn = format!("{} {}\n", &token[..3], &token[3..]);
+    let text = format!("{0}{1}{torn}{1}T={token}\n{0}", transcript(), "word ".repeat(1000));
+    let (_dir, workshop) = workshop(&[(&path[2..], &text)]);
+    let tear = text.find(&torn).unwrap() + 3;
+    let whole = text.find(&token).unwrap();
+    let join = Edit { start: tear, end: tear + 1, with: Vec::new(), secret: false };
+    let gone = Edit { start: whole, end: whole + token.len(), with: b"-".to_vec(), secret: true };
+    let count = |edits: &[Edit]| {
+        let after = apply(text.as_bytes(), edits).unwrap();
+        judged(&workshop, path, &after, edits).len()
+    };
+    assert_eq!(count(std::slice::from_ref(&gone)), 0);
+    // The whole one lies behind what an edit can change.
+    assert_eq!(count(std::slice::from_ref(&join)), 1);
+    assert_eq!(count(&[join, gone]), 1);
+}
+
+#[test]
+fn a_large_file_is_searched_once_while_it_stays_as_it_is() {
+    let path = "~/.claude/projects/a/b.jsonl";
+    let (dir, workshop) = workshop(&[(&path[2..], &transcript())]);
+    let stat = || rustix::fs::stat(&dir.path().join(&path[2..])).unwrap();
+    let mut plans = workshop.file(path).plans;
+    let ids: Vec<String> = plans.iter().map(|(finding, _)| finding.id.short()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let first = BTreeSet::from([ids[0]]);
+    let mut left = Left::new(path, &stat(), &first, plans.split_off(1));
+    let mut take =
+        |path: &str, ids: &[&str]| Some(left.take(path, &stat(), &ids.iter().copied().collect())?.len());
+    assert_eq!(take(path, &ids[1..3]), Some(2));
+    assert_eq!(take(path, &ids[2..4]), None, "one of them was given away");
+    assert_eq!(take(path, &ids[3..]), Some(9));
+    assert_eq!(take(path, &["F-00000000"]), Some(0));
+    assert_eq!(take("~/other", &["F-00000001"]), None);
+    fs::write(dir.path().join(&path[2..]), "x").unwrap();
+    assert_eq!(take(path, &["F-00000002"]), None);
 }
 
 #[test]

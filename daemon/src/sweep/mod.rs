@@ -135,7 +135,7 @@ impl Done {
     }
 
     /// Takes what was seen in a file. A clean file that was never anything else leaves no trace.
-    fn file(&mut self, scope: &Scope<'_>, path: &str, seen: Vec<Seen>) {
+    pub(crate) fn file(&mut self, scope: &Scope<'_>, path: &str, seen: Vec<Seen>) {
         if !seen.is_empty() || scope.remembered.contains_key(path) {
             self.batch.files.push((path.to_owned(), seen));
         }

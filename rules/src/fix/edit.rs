@@ -1,6 +1,7 @@
 //! Edits of a file's bytes: checked, applied, turned round, put together. No file is touched here.
 
 use super::plan::Edit;
+use crate::secrets::stream::Stream;
 use sha2::{Digest, Sha256};
 
 /// Why edits cannot be applied to these bytes.
@@ -111,6 +112,28 @@ pub fn merge(plans: Vec<Vec<Edit>>) -> (Vec<Edit>, Vec<usize>) {
     (merged, left_out)
 }
 
+/// Stretches of the file that edits make, of this length: only what begins in them may be found, or not be found any more,
+/// because of the edits. In order, each apart from the next. Holds for files that are searched window by window.
+#[must_use]
+pub fn stretches(edits: &[Edit], length: usize) -> Vec<(usize, usize)> {
+    let mut all: Vec<(usize, usize)> = Vec::new();
+    let (mut taken, mut added) = (0, 0);
+    for edit in edits {
+        let start = (edit.start + added).saturating_sub(taken);
+        taken += edit.end - edit.start;
+        added += edit.with.len();
+        // What begins further ahead does not reach this far, and what begins further behind does not look back so far.
+        let from = start.saturating_sub(Stream::BEHIND);
+        let to = (start + edit.with.len() + Stream::BEFORE).min(length);
+        match all.last_mut() {
+            // One that is read anyway is read once.
+            Some(last) if from <= last.1 + Stream::BEHIND + Stream::BEFORE => last.1 = to,
+            _ => all.push((from, to)),
+        }
+    }
+    all
+}
+
 /// Edits that take out one secret, in order; those that overlap become one, which takes what each would.
 pub(crate) fn tidy(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits.sort_by_key(|edit| (edit.start, edit.end));
@@ -147,6 +170,18 @@ mod tests {
         let edits = [edit(0, 0, ">"), edit(1, 3, ""), edit(3, 3, "+"), edit(5, 6, "xyz")];
         assert_eq!(made(b"abcdef", &edits), ">a+dexyz");
         assert_eq!(made(b"abc", &[]), "abc");
+    }
+
+    #[test]
+    fn only_around_edits_anything_may_have_changed() {
+        let (ahead, behind) = (Stream::BEHIND, Stream::BEFORE);
+        let far = 100 * ahead;
+        assert_eq!(stretches(&[], far), []);
+        let edits = [edit(10, 20, "x"), edit(far / 2, far / 2 + 4, "longer"), edit(far / 2 + ahead, far, "")];
+        let second = far / 2 - 9;
+        let last = second + ahead + 2;
+        assert_eq!(stretches(&edits[..2], far), [(0, 11 + behind), (second - ahead, second + 6 + behind)]);
+        assert_eq!(stretches(&edits, last), [(0, 11 + behind), (second - ahead, last)]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Engine {
                 }
                 vec![here]
             }
-            None => one.traces(cx.facts, &mut problems),
+            None => one.traces(cx.facts, &cx.facts.programs(), &mut problems),
         };
         let mut draft = draft(one, &traces, cx.facts);
         draft.left.extend(problems.iter().map(|p| format!("{} could not be looked at: {}", p.what, p.why)));

@@ -8,7 +8,7 @@ use crate::finding::{Finding, Problem};
 use crate::place::Place;
 use crate::secrets::decode::utf16::Order;
 use crate::secrets::matcher::Hit;
-use crate::secrets::stream::{LEAD, Sighting, Stream};
+use crate::secrets::stream::{Sighting, Stream};
 
 /// The state between windows of one file.
 pub struct Mender<'a> {
@@ -74,11 +74,11 @@ impl<'a> Mender<'a> {
         Mender { stream: self.stream.all(), ..self }
     }
 
-    /// For a part of a file that begins at `from`; `head` is how the file begins.
-    pub(crate) fn part(self, head: &[u8], from: usize) -> Mender<'a> {
+    /// See [`Stream::part`].
+    pub(crate) fn part(self, head: &[u8], from: usize) -> Option<Mender<'a>> {
         let shape = Shape::of(self.reader, &self.path, head);
-        let base = from - LEAD.min(from);
-        Mender { stream: self.stream.part(from), shape: Some(shape), base, ..self }
+        let base = from - Stream::BEFORE.min(from);
+        Some(Mender { stream: self.stream.part(head, from)?, shape: Some(shape), base, ..self })
     }
 
     /// See [`Stream::passed`].

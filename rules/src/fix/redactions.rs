@@ -13,8 +13,7 @@ use crate::finding::{Finding, Problem};
 use crate::fingerprint::FindingId;
 use crate::place::Place;
 use crate::secret::Secret;
-use crate::secrets::decode::utf16;
-use crate::secrets::stream::{CARRY, LEAD, Stream};
+use crate::secrets::stream::Stream;
 use crate::settings::entry::Lines;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -71,18 +70,11 @@ impl<'a> Redactions<'a> {
         }
     }
 
-    /// For a part of the file that begins at `from`, to be joined to the part before it; `head` is how the file begins. The first
-    /// window begins [`Redactions::BEFORE`] bytes before `from` (or with the file), the last ends [`Redactions::BEHIND`] bytes
-    /// behind the part (or with the file). `None` where a part cannot be looked at by itself.
+    /// For a part of the file, to be joined to the part before it: see [`Stream::part`].
     #[must_use]
     pub fn part(self, head: &[u8], from: usize) -> Option<Redactions<'a>> {
-        utf16::detect(head).is_none().then(|| Redactions { mender: self.mender.part(head, from), ..self })
+        Some(Redactions { mender: self.mender.part(head, from)?, ..self })
     }
-
-    /// Bytes before a part that its first window begins with.
-    pub const BEFORE: usize = LEAD;
-    /// Bytes behind a part that its last window ends with.
-    pub const BEHIND: usize = CARRY;
 
     /// Takes over what was found in the part behind this one.
     pub fn join(&mut self, behind: Redactions<'_>) {
@@ -275,9 +267,9 @@ mod tests {
         let length = text.len() / count;
         let part = |n: usize| {
             let (from, to) = (n * length, if n + 1 == count { text.len() } else { (n + 1) * length });
-            let stop = (to + Redactions::BEHIND).min(text.len());
+            let stop = (to + Stream::BEHIND).min(text.len());
             let mut found = new().part(&text[..512], from).unwrap();
-            let (mut start, mut end) = (from - Redactions::BEFORE.min(from), from);
+            let (mut start, mut end) = (from - Stream::BEFORE.min(from), from);
             while end < stop {
                 end = (end + 90_000).min(stop);
                 found.window(&text[start..end], end == text.len(), &cx);

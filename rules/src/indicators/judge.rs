@@ -18,8 +18,9 @@ impl Engine {
     }
 
     pub(crate) fn compromised(&self, cx: &Cx<'_>, report: &mut Report) {
+        let running = cx.facts.programs();
         for one in self.indicators.all.iter().filter(|i| !cx.switched_off(&i.page)) {
-            let traces = one.traces(cx.facts, &mut report.problems);
+            let traces = one.traces(cx.facts, &running, &mut report.problems);
             report.findings.extend(traces.iter().map(|trace| self.trace(one, trace, cx)));
         }
     }

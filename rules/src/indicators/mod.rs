@@ -10,7 +10,7 @@ mod programs;
 mod spec;
 mod spread;
 
-use crate::facts::{Fact, Facts, FileKind};
+use crate::facts::{Fact, Facts, FileKind, Program};
 use crate::finding::Problem;
 use crate::place::{Paths, wild};
 use crate::rule::Page;
@@ -156,8 +156,13 @@ impl Indicator {
         }
     }
 
-    /// What of it is there, where it has a path of its own, and what could not be looked at.
-    pub(crate) fn traces(&self, facts: &dyn Facts, problems: &mut Vec<Problem>) -> Vec<Trace> {
+    /// What of it is there, where it has a path of its own or is among what runs, and what could not be looked at.
+    pub(crate) fn traces(
+        &self,
+        facts: &dyn Facts,
+        running: &Fact<Vec<Program>>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<Trace> {
         let mut found = self.units(facts, problems);
         for pattern in own(&self.spec.paths) {
             let there = spread(pattern, facts, problems).into_iter().filter(|p| is_there(p, facts, problems));
@@ -170,7 +175,7 @@ impl Indicator {
                 }
             }
         }
-        found.extend(self.programs(facts, problems));
+        found.extend(self.programs(running, problems));
         found
     }
 
@@ -222,15 +227,15 @@ impl Indicator {
         found
     }
 
-    fn programs(&self, facts: &dyn Facts, problems: &mut Vec<Problem>) -> Vec<Trace> {
+    fn programs(&self, running: &Fact<Vec<Program>>, problems: &mut Vec<Problem>) -> Vec<Trace> {
         if self.spec.programs.is_empty() {
             return Vec::new();
         }
-        let running = match facts.programs() {
+        let running = match running {
             Fact::Known(running) => running,
             Fact::Absent => return Vec::new(),
             Fact::Unknown(why) => {
-                note(problems, PROCESSES, why);
+                note(problems, PROCESSES, why.clone());
                 return Vec::new();
             }
         };

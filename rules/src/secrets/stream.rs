@@ -79,12 +79,22 @@ impl<'a> Stream<'a> {
         Stream { all: true, ..self }
     }
 
-    /// For a part of a file that begins at `from`: the first window begins [`LEAD`] bytes before it, which are not judged. Lines
-    /// and columns count from there. Not for UTF-16, which only a file's beginning tells.
-    pub(crate) fn part(self, from: usize) -> Stream<'a> {
-        let lead = LEAD.min(from);
-        Stream { base: (from - lead) as u64, judged: lead, ..self }
+    /// For a part of a file that begins at `from`: the first window begins [`Stream::BEFORE`] bytes before it (or with the
+    /// file), which are not judged; the last ends [`Stream::BEHIND`] bytes behind the part (or with the file). Lines and columns
+    /// count from there. `head` is how the file begins. `None` where a part cannot be looked at by itself.
+    #[must_use]
+    pub fn part(self, head: &[u8], from: usize) -> Option<Stream<'a>> {
+        // Whether it is UTF-16 only the beginning tells.
+        utf16::detect(head).is_none().then(|| {
+            let lead = LEAD.min(from);
+            Stream { base: (from - lead) as u64, judged: lead, ..self }
+        })
     }
+
+    /// See [`Stream::part`].
+    pub const BEFORE: usize = LEAD;
+    /// See [`Stream::part`].
+    pub const BEHIND: usize = CARRY;
 
     /// Line ends before the byte that the next window begins with, and bytes of its line.
     pub(crate) fn passed(&self) -> (u64, usize) {

@@ -15,10 +15,11 @@ use super::receipt::Change;
 use super::refused::Refused;
 use lapwing_agent::home::Home;
 use lapwing_rules::fingerprint::FindingId;
+use lapwing_rules::fix::plan::Edit;
 use lapwing_rules::place::Place;
 use rustix::fs::Stat;
 use std::collections::HashMap;
-use std::io::Read;
+use std::fs::File;
 
 /// A step that is ready to be done.
 pub(crate) trait Pending {
@@ -48,8 +49,8 @@ pub(crate) trait Rules {
 pub(crate) enum Content<'a> {
     /// Of a small one.
     Bytes(&'a [u8]),
-    /// Of a large one.
-    Stream(&'a mut dyn Read),
+    /// Of a large one, of this length after these edits.
+    Edited(&'a File, usize, &'a [Edit]),
 }
 
 /// What every step has at hand.

@@ -21,6 +21,8 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -80,7 +82,10 @@ pub(crate) fn prepare(
     let after = write(&old, edits, &guard, &mut fresh.file)?;
     dress(&old, &fresh.file, &stat)?;
     if !mends.is_empty() {
-        still(bench, shown, &mut fresh.file, after.length, &stat, mends)?;
+        let found = judge(bench, shown, &mut fresh.file, after.length, &stat, edits)?;
+        if found.iter().any(|id| mends.contains(id)) {
+            return Err(Refused::StillThere);
+        }
     }
     let inverse = inverse(&old, &fresh.file, edits, |bytes| bench.rules.secret(shown, bytes))?;
     fresh.sync()?;
@@ -105,9 +110,20 @@ pub(crate) fn prepare(
 
 /// Writes the new content, and refuses when what it is made from is not what the edits are for.
 fn write(old: &File, edits: &[Edit], guard: &[u8; 32], to: &mut File) -> Result<Print, Refused> {
-    let mut before = Sha256::new();
     let mut hashed = Hashed { to, digest: Sha256::new(), length: 0 };
-    let copied = copy(&mut &*old, edits, &mut |bytes| before.update(bytes), &mut hashed);
+    // What is read is digested beside, what is written here: of a large file that is most of the time.
+    let (copied, before) = thread::scope(|threads| {
+        let (hand, read) = sync_channel::<Zeroizing<Vec<u8>>>(2);
+        let before = move || read.iter().fold(Sha256::new(), |all, bytes| all.chain_update(&*bytes));
+        let before = thread::Builder::new().spawn_scoped(threads, before)?;
+        // That nobody takes it any more is told by who has ended.
+        let mut seen = |bytes: &[u8]| _ = hand.send(Zeroizing::new(bytes.to_vec()));
+        let copied = copy(&mut &*old, edits, &mut seen, &mut hashed);
+        drop(hand);
+        let before = before.join().map_err(|_| std::io::Error::other("making the digest has failed"))?;
+        Ok((copied, before))
+    })
+    .map_err(|e| Refused::from_io("read the old file", &e))?;
     match copied {
         Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Err(Refused::Changed("content")),
         Err(e) => return Err(Refused::from_io("write the new file", &e)),
@@ -121,26 +137,26 @@ fn write(old: &File, edits: &[Edit], guard: &[u8; 32], to: &mut File) -> Result<
 }
 
 /// The rules judge the new content before it is in place.
-fn still(
+fn judge(
     bench: &Bench<'_>,
     shown: &str,
     file: &mut File,
     length: u64,
     stat: &Stat,
-    mends: &[FindingId],
-) -> Result<(), Refused> {
+    edits: &[Edit],
+) -> Result<Vec<FindingId>, Refused> {
     let fail = |e: std::io::Error| Refused::from_io("read the new file", &e);
-    file.seek(SeekFrom::Start(0)).map_err(fail)?;
-    let found = if length > READABLE as u64 {
-        bench.rules.judge(shown, Content::Stream(file), stat)
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let found = if length > READABLE {
+        bench.rules.judge(shown, Content::Edited(file, length, edits), stat)
     } else {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+        file.seek(SeekFrom::Start(0)).map_err(fail)?;
         file.read_to_end(&mut bytes).map_err(fail)?;
         bench.rules.judge(shown, Content::Bytes(&bytes), stat)
     };
-    let found = found.map_err(|why| Refused::System("examine the new file", why))?;
     file.seek(SeekFrom::End(0)).map_err(fail)?;
-    if found.iter().any(|id| mends.contains(id)) { Err(Refused::StillThere) } else { Ok(()) }
+    found.map_err(|why| Refused::System("examine the new file", why))
 }
 
 struct Hashed<'a> {
@@ -340,7 +356,7 @@ impl Pending for Rewrite {
             if !writing || begun.elapsed() > PATIENCE {
                 break;
             }
-            std::thread::sleep(AGAIN);
+            thread::sleep(AGAIN);
             writing = Running::now().writer(&self.stat).is_some();
         }
         if self.grows {

@@ -16,9 +16,9 @@ impl Work<'_> {
             let mended: Vec<String> = self.applier.receipt.mended.iter().map(|m| m.id.clone()).collect();
             examine::mended(self.show.home, &mended, true)?;
             self.report.receipt = Some(self.applier.receipt.id.clone());
-            let touched: BTreeSet<String> =
-                self.applier.receipt.changes.iter().map(|c| c.path.clone()).collect();
-            self.show.workshop.remember(&touched.into_iter().collect::<Vec<_>>())?;
+            let mended = |path: &String| self.mended.get(path).cloned().unwrap_or_default();
+            let touched = self.applier.receipt.changes.iter().map(|c| (c.path.clone(), mended(&c.path)));
+            self.show.workshop.remember(&touched.collect())?;
         }
         let exit = self.report.verdict();
         if self.json {

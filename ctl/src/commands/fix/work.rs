@@ -14,7 +14,8 @@ use lapwing_agent::config::Config;
 use lapwing_agent::examine;
 use lapwing_agent::mend::{Plans, Wanted};
 use lapwing_agent::record::Record;
-use lapwing_rules::fix::plan::Plan;
+use lapwing_rules::fingerprint::FindingId;
+use lapwing_rules::fix::plan::{Plan, Step};
 use lapwing_rules::fix::planner::Planned;
 use lapwing_rules::rule::Safety;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,6 +33,8 @@ pub(super) struct Work<'a> {
     pub(super) show: Show<'a>,
     pub(super) applier: Applier<'a>,
     pub(super) report: Report,
+    /// Files that were changed, and what is in them no more.
+    pub(super) mended: BTreeMap<String, Vec<FindingId>>,
 }
 
 /// What is wanted of records: each where it was seen.
@@ -195,6 +198,11 @@ impl Work<'_> {
         self.held(held)?;
         let plans = plans.into_iter().map(|(_, plan)| plan).collect();
         for outcome in self.applier.apply(plans).context("nothing more was changed")? {
+            if outcome.result.is_ok() {
+                for path in outcome.plan.steps.iter().filter_map(Step::path) {
+                    self.mended.entry(path.to_owned()).or_default().push(outcome.plan.finding);
+                }
+            }
             let title = titles.get(&outcome.plan.finding.short()).map(String::as_str).unwrap_or_default();
             let item = Item::applied(title, &outcome);
             if !self.json {
