@@ -59,7 +59,12 @@ impl Show<'_> {
 
     fn plan(&self, out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
         if plan.steps.is_empty() {
-            return Ok(());
+            // Why it is not done, where there is more to say than what to do.
+            let reason = plan.summary.trim_end_matches('.');
+            return match plan.advice.starts_with(reason) {
+                true => Ok(()),
+                false => wrap(out, "  Left to you: ", &clean(reason), self.width),
+            };
         }
         let look = if plan.safety == Safety::Review { " (look first)" } else { "" };
         wrap(out, "  Changes: ", &format!("{}{look}", clean(&plan.summary)), self.width)?;

@@ -164,7 +164,7 @@ pub(crate) fn quoted(arg: &str) -> String {
 }
 
 /// One paragraph, wrapped, with its first line led in by `first` and the others indented to match. Words are never
-/// broken: a path or a command must survive being copied.
+/// broken, nor is what stands in backquotes if it fits a line: a path or a command must survive being copied.
 pub(crate) fn wrap(out: &mut dyn Write, first: &str, text: &str, width: usize) -> io::Result<()> {
     hang(out, first, &" ".repeat(textwrap::core::display_width(first)), text, width)
 }
@@ -176,10 +176,26 @@ pub(crate) fn hang(out: &mut dyn Write, first: &str, rest: &str, text: &str, wid
         .subsequent_indent(rest)
         .break_words(false)
         .word_splitter(WordSplitter::NoHyphenation);
-    for line in textwrap::wrap(text, options) {
-        writeln!(out, "{}", line.trim_end())?;
+    let room = width.saturating_sub(textwrap::core::display_width(rest));
+    for line in textwrap::wrap(&together(text, room), options) {
+        writeln!(out, "{}", line.trim_end().replace(GLUE, " "))?;
     }
     Ok(())
+}
+
+/// Stands for a blank at which no line ends.
+const GLUE: char = '\u{e000}';
+
+/// What stands in backquotes, as one word where it fits the room.
+fn together(text: &str, room: usize) -> String {
+    if !text.matches('`').count().is_multiple_of(2) {
+        return text.to_owned();
+    }
+    let pieces = text.split('`').enumerate().map(|(n, piece)| {
+        let fits = textwrap::core::display_width(piece) + 2 <= room;
+        if n % 2 == 1 && fits { piece.replace(' ', &GLUE.to_string()) } else { piece.to_owned() }
+    });
+    pieces.collect::<Vec<_>>().join("`")
 }
 
 /// The text of a page: paragraphs and list items keep their own lines, everything else flows.
@@ -283,5 +299,18 @@ mod tests {
         wrap(&mut out, "  ", "see ~/a/very/long/path/that-does-not/fit-on-it here", 20).unwrap();
         let want = "  see\n  ~/a/very/long/path/that-does-not/fit-on-it\n  here\n";
         assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn commands_stay_on_a_line_that_they_fit() {
+        let lines = |text: &str| {
+            let mut out = Vec::new();
+            wrap(&mut out, "  ", text, 24).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(lines("To see it: `git status -s` shows"), "  To see it:\n  `git status -s` shows\n");
+        let long = "run `git config --global --unset x` now";
+        assert_eq!(lines(long), "  run `git config\n  --global --unset x`\n  now\n");
+        assert_eq!(lines("a ` alone is no command at all"), "  a ` alone is no\n  command at all\n");
     }
 }

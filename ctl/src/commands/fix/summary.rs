@@ -84,7 +84,7 @@ fn totals(report: &Report, lapwing: &str) -> String {
     let open = report.results.len() as u64 - over;
     let open = if open == 0 { String::new() } else { format!(", {open} left open") };
     match &report.receipt {
-        Some(id) => format!("{mended} mended{open}. To take it back: {lapwing} undo {id}"),
+        Some(id) => format!("{mended} mended{open}. To take it back: `{lapwing} undo {id}`"),
         None => format!("Nothing was changed{open}."),
     }
 }
