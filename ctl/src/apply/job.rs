@@ -94,7 +94,7 @@ impl Applier<'_> {
             let result = match still.map(place) {
                 Some(path) if !lasting(&job.plans) => {
                     let back = revert(&mut job.steps);
-                    Err((path, back.err().unwrap_or(Refused::StillThere)))
+                    Err((path, with(Refused::StillThere, back)))
                 }
                 Some(path) => {
                     job.stays = job.steps.len();
@@ -125,7 +125,7 @@ impl Applier<'_> {
     fn over(&mut self, job: Job, result: Result<(), (String, Refused)>, outcomes: &mut Vec<Outcome>) {
         let state = if result.is_ok() { State::Done } else { State::Dropped };
         for (i, step) in job.steps.iter().enumerate() {
-            let state = if i < job.stays { State::Done } else { state };
+            let state = if i < job.stays || step.stays() { State::Done } else { state };
             self.receipt.changes[job.first + i] = super::receipt::Change { state, ..step.change() };
         }
         for plan in job.plans {
@@ -301,7 +301,7 @@ fn commit(job: &mut Job) -> Result<(), (String, Refused)> {
                 return Err((path, why));
             }
             let back = revert(&mut steps[..i]);
-            return Err((path, back.err().unwrap_or(why)));
+            return Err((path, with(why, back)));
         }
     }
     // Whether the tool finds what was kept, set up as it is now: nobody is locked out of what is theirs.
@@ -309,10 +309,18 @@ fn commit(job: &mut Job) -> Result<(), (String, Refused)> {
         let Step::Keep { store, secret } = step else { continue };
         if let Err(why) = verify(store, secret) {
             let back = revert(steps);
-            return Err((String::new(), back.err().unwrap_or_else(|| keep::refused(&why))));
+            return Err((String::new(), with(keep::refused(&why), back)));
         }
     }
     Ok(())
+}
+
+/// Why something failed, and what could not be taken back afterwards.
+fn with(why: Refused, back: Result<(), Refused>) -> Refused {
+    match back {
+        Ok(()) => why,
+        Err(back) => Refused::Missing(format!("{why}; besides, {back}")),
+    }
 }
 
 /// Takes steps back, last first; goes on when one cannot be.

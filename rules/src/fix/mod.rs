@@ -18,6 +18,7 @@ pub(crate) mod mode;
 pub(crate) mod moves;
 pub mod plan;
 pub mod planner;
+mod python_keyring;
 pub mod redact;
 pub mod redactions;
 pub mod refuse;
