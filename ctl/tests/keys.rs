@@ -8,15 +8,14 @@
 
 mod common;
 
+use common::registry::{Answer, Registry};
 use common::session::Session;
 use common::{Document, Home, Run, files, finish, must, run, tool};
 use data_encoding::BASE64;
 use lapwing_rules::testing::fill;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 
 const HELPER: &str = "git-credential-libsecret";
 const SOURCE: &str = "/usr/share/doc/git/contrib/credential/libsecret";
@@ -206,52 +205,6 @@ fn a_start_up_file_looks_its_secret_up() {
     assert_eq!(kept.stdout(), secret);
 }
 
-/// A registry on this machine, and the credentials that it was given.
-struct Registry {
-    port: u16,
-    credentials: Arc<Mutex<Vec<String>>>,
-}
-
-impl Registry {
-    /// Answers each request with what `answer` makes of its path; without a credential it says that it wants one.
-    fn new(answer: impl Fn(&str, u16) -> String + Send + 'static) -> Registry {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let credentials = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&credentials);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                let Some(Ok(first)) = lines.next() else { continue };
-                let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-                let headers: Vec<String> =
-                    lines.map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
-                let header = |name: &str| {
-                    let of = |line: &String| {
-                        line.split_once(": ").map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
-                    };
-                    headers.iter().filter_map(of).find(|(n, _)| n == name).map(|(_, value)| value)
-                };
-                let credential = header("authorization");
-                let status = if credential.is_some() { "200 OK" } else { "401 Unauthorized" };
-                let body = answer(&path, port);
-                heard.lock().unwrap().extend(credential);
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                    body.len()
-                );
-            }
-        });
-        Registry { port, credentials }
-    }
-
-    fn credentials(&self) -> Vec<String> {
-        self.credentials.lock().unwrap().clone()
-    }
-}
-
 #[test]
 fn cargo_asks_its_own_provider() {
     let mut session = Session::new(Home::new());
@@ -259,9 +212,9 @@ fn cargo_asks_its_own_provider() {
     let registry = Registry::new(|path, port| {
         if path.ends_with("config.json") {
             let at = format!("http://127.0.0.1:{port}");
-            format!("{{\"dl\": \"{at}/dl\", \"api\": \"{at}\", \"auth-required\": true}}")
+            Answer::json(format!("{{\"dl\": \"{at}/dl\", \"api\": \"{at}\", \"auth-required\": true}}"))
         } else {
-            "{\"crates\": [], \"meta\": {\"total\": 0}}".to_owned()
+            Answer::json("{\"crates\": [], \"meta\": {\"total\": 0}}")
         }
     });
     let secret = fill("{{alnum:32}}", "cargo");
@@ -288,7 +241,7 @@ fn cargo_asks_its_own_provider() {
 fn npm_gets_its_token_from_a_function_of_the_shell() {
     let mut session = Session::new(Home::new());
     session.programs_in(ours());
-    let registry = Registry::new(|_, _| "{\"username\": \"me\"}".to_owned());
+    let registry = Registry::new(|_, _| Answer::json("{\"username\": \"me\"}"));
     let secret = fill("{{alnum:40}}", "npm");
     let at = format!("127.0.0.1:{}", registry.port);
     session.home.write(".npmrc", format!("registry=http://{at}/\n//{at}/:_authToken={secret}\n"));

@@ -4,6 +4,8 @@
 
 pub(crate) mod messy;
 pub(crate) mod planted;
+pub(crate) mod python;
+pub(crate) mod registry;
 pub(crate) mod session;
 pub(crate) mod shell;
 

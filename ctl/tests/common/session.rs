@@ -56,6 +56,18 @@ impl Session {
         self.path.push(dir);
     }
 
+    /// Forgets where else programs are.
+    pub(crate) fn no_programs(&mut self) {
+        self.path.clear();
+    }
+
+    /// A program of the search path, wherever on it.
+    pub(crate) fn program(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = self.tool("env", &[name]);
+        command.args(args);
+        command
+    }
+
     /// Runs `lapwing` in a terminal, where somebody types these lines.
     pub(crate) fn answer(&self, args: &[&str], lines: &str) -> Run {
         let words: Vec<String> =
