@@ -117,6 +117,11 @@ pub(crate) fn is_locked() -> bool {
     locked().unwrap_or(false)
 }
 
+/// Asks the user to unlock the keyring, where it is locked.
+pub(crate) fn unlock() -> Result<(), Trouble> {
+    unlocked(&connect()?).map(drop)
+}
+
 fn connect() -> Result<SecretService<'static>, Trouble> {
     SecretService::connect(EncryptionType::Dh).map_err(|e| match e {
         // No bus, or nobody who answers: for people it is the same.

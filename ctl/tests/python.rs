@@ -218,7 +218,11 @@ fn another_password_in_the_keyring_stays() {
     let mut set = session.program("keyring", &["set", place[0], place[1]]);
     must(set.stdin(std::fs::File::open(other).unwrap()));
     let fixed = fix(&session, "pkg.index-userinfo.pip");
-    assert!(fixed.code == 1 && fixed.said().contains("another credential already"), "{}", fixed.both());
+    assert!(
+        fixed.code == 1 && fixed.said().contains("another credential is in Python's `keyring`"),
+        "{}",
+        fixed.both()
+    );
     assert_eq!(session.home.read(CONFIG), text.as_bytes());
     assert_eq!(must(&mut session.program("keyring", &["get", place[0], place[1]])), "another one\n");
 }

@@ -142,6 +142,20 @@ impl Home {
     }
 }
 
+/// Where Debian has the source of Git's helper for the keyring.
+const HELPER: &str = "/usr/share/doc/git/contrib/credential/libsecret";
+
+/// Gives a session Git's helper for the keyring, built as Debian's users do.
+pub(crate) fn git_helper(session: &mut session::Session) {
+    let dir = session.home.beside("helper");
+    std::fs::create_dir(&dir).unwrap();
+    for name in ["Makefile", "git-credential-libsecret.c"] {
+        std::fs::copy(Path::new(HELPER).join(name), dir.join(name)).unwrap();
+    }
+    must(session.home.tool("make", ["-s", "-C"]).arg(&dir));
+    session.programs_in(dir);
+}
+
 /// Runs a command, which must succeed; what it printed.
 pub(crate) fn must(command: &mut Command) -> String {
     let out = run(command);

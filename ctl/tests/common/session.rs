@@ -56,6 +56,11 @@ impl Session {
         self.path.push(dir);
     }
 
+    /// Looks for programs there before anywhere else.
+    pub(crate) fn programs_first(&mut self, dir: PathBuf) {
+        self.path.insert(0, dir);
+    }
+
     /// Forgets where else programs are.
     pub(crate) fn no_programs(&mut self) {
         self.path.clear();
@@ -140,6 +145,12 @@ impl Session {
         let mut command = self.home.lapwing(args);
         self.at(&mut command);
         run(&mut command)
+    }
+
+    /// Unlocks the keyring, as the next login does.
+    pub(crate) fn unlock(&mut self) {
+        self.lose_keyring();
+        self.keyring();
     }
 
     /// Locks the keyring; nobody is there to unlock it.

@@ -29,8 +29,8 @@ pub(super) fn put(server: &str, username: &str, secret: &[u8]) -> Result<(), Kep
     if let Some(other) = ask_for(server)? {
         let name = &other.username;
         return Err(Kept::Tool(format!(
-            "Docker's helper has the password of {name} for {server} already, which stays: `docker logout {server}` removes it, \
-             then run this again"
+            "the password of {name} is in Docker's helper, for {server}, already, and stays: `docker logout {server}` removes \
+             it, then run this again"
         )));
     }
     let text = std::str::from_utf8(secret);

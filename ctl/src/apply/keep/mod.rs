@@ -44,12 +44,18 @@ pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
         Some(there) if there.as_slice() == secret.expose() => return Ok(stored(true)),
         Some(_) => {
             return Err(Kept::Tool(format!(
-                "{} has another credential already, which stays: {}, then run this again",
+                "another credential is in {} already, and stays: {}, then run this again",
                 place(store),
                 removal(store)
             )));
         }
         None => {}
+    }
+    // The user is asked here, and once: the tools do not say why they fail.
+    match vault::unlock() {
+        Err(Trouble::Locked) => return Err(Trouble::Locked.into()),
+        // Not every tool keeps things in this keyring.
+        Ok(()) | Err(_) => {}
     }
     let put = match store {
         Store::Git { .. } => git::approve(store, secret.expose()),
@@ -60,12 +66,20 @@ pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
         Store::Docker { server, username } => docker::put(server, username, secret.expose()),
         Store::Python { service, username } => python::put(service, username, secret.expose()),
     };
-    match put.and_then(|()| look(store)) {
+    put?;
+    match look(store) {
         Ok(Some(back)) if back.as_slice() == secret.expose() => Ok(stored(false)),
-        // Programs of the tools do not say why they fail.
-        _ if vault::is_locked() => Err(Trouble::Locked.into()),
-        Ok(_) => Err(Kept::Tool(format!("{}: what was put there was not given back", place(store)))),
-        Err(why) => Err(why),
+        other => {
+            let why = match other {
+                _ if vault::is_locked() => Trouble::Locked.into(),
+                Ok(_) => Kept::Tool(format!("{}: what was put there was not given back", place(store))),
+                Err(why) => why,
+            };
+            match forget(&stored(false)) {
+                Ok(()) => Err(why),
+                Err(besides) => Err(Kept::Tool(format!("{why}; besides, {besides}"))),
+            }
+        }
     }
 }
 
