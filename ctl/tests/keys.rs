@@ -78,6 +78,28 @@ fn git_finds_its_credentials_in_the_keyring() {
 }
 
 #[test]
+fn what_only_git_reads_in_netrc_goes_to_its_helper() {
+    let mut session = Session::new(Home::new());
+    git_helper(&mut session);
+    let secrets = ["forge", "other"].map(|name| fill("q7{{alnum:28}}", name));
+    let other = format!("machine api.company.test login me password {}\n", secrets[1]);
+    let text = format!("{other}machine github.com\n  login me\n  password {}\n", secrets[0]);
+    session.home.write(".netrc", &text);
+    assert_eq!(doctor(&session).of("cred.netrc").len(), 2);
+    // Whichever comes first: what cannot be mended is asked about again until somebody goes on.
+    let fixed = session.answer(&["fix", "--rule", "cred.netrc"], "y\nn\ny\n");
+    assert!(fixed.code == 1 && fixed.said().contains("1 finding mended, 1 left open"), "{}", fixed.both());
+    assert!(fixed.said().contains("would lock them out"), "{}", fixed.both());
+    assert_eq!(session.home.read(".netrc"), other.as_bytes());
+    assert!(
+        git(&session, "github.com").stdout().contains(&format!("username=me\npassword={}\n", secrets[0]))
+    );
+    assert_eq!(doctor(&session).of("cred.netrc").len(), 1);
+    assert_eq!(session.run(&["undo"]).code, 0);
+    assert_eq!(session.home.read(".netrc"), other.as_bytes());
+}
+
+#[test]
 fn an_address_keeps_the_name_and_git_the_token() {
     let mut session = Session::new(Home::new());
     git_helper(&mut session);

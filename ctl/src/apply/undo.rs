@@ -201,7 +201,8 @@ fn prepare<'a>(bench: &Bench<'a>, change: &Change) -> Result<Prepared<'a>, Refus
         }
         Deed::Quarantine { kept: None } => {
             // Disabling a unit takes its links away.
-            undone.note = Some("it was not there any more when it was to be moved, and stays gone".to_owned());
+            undone.note =
+                Some("it was not there any more when it was to be moved, and stays gone".to_owned());
             None
         }
         Deed::Gone { .. } => None,
