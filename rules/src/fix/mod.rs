@@ -22,7 +22,7 @@ mod python_keyring;
 pub mod redact;
 pub mod redactions;
 pub mod refuse;
-mod section;
+pub mod section;
 pub(crate) mod setting;
 
 #[cfg(test)]
