@@ -207,11 +207,12 @@ fn without_a_session_there_is_no_keyring() {
 
 #[test]
 fn another_password_in_the_keyring_stays() {
-    let session = session();
+    let mut session = session();
     let secret = fill("q7{{alnum:20}}", "taken");
     let text = format!("[global]\nindex-url = https://dev:{secret}@pypi.company.test/simple\n");
     session.home.write(CONFIG, &text);
-    doctor(&session);
+    // The key of ids is in a file: what is locked here is where credentials go.
+    session.home.doctor().document(1);
     let place = ["pypi.company.test", "dev"];
     let other = session.home.beside("other");
     std::fs::write(&other, "another one\n").unwrap();
@@ -224,5 +225,12 @@ fn another_password_in_the_keyring_stays() {
         fixed.both()
     );
     assert_eq!(session.home.read(CONFIG), text.as_bytes());
+    assert_eq!(must(&mut session.program("keyring", &["get", place[0], place[1]])), "another one\n");
+    // Nor is it when the keyring is locked and gives nothing back.
+    session.lock();
+    let locked = fix(&session, "pkg.index-userinfo.pip");
+    assert!(locked.code == 1 && locked.said().contains("unlock it and try again"), "{}", locked.both());
+    assert_eq!(session.home.read(CONFIG), text.as_bytes());
+    session.unlock();
     assert_eq!(must(&mut session.program("keyring", &["get", place[0], place[1]])), "another one\n");
 }

@@ -40,6 +40,8 @@ pub(crate) enum Kept {
 /// already stays, because something uses it.
 pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
     let stored = |known| Stored { store: store.clone(), known };
+    // A locked keyring gives nothing back, which is not to say that nothing is there.
+    unlocked()?;
     match look(store)? {
         Some(there) if there.as_slice() == secret.expose() => return Ok(stored(true)),
         Some(_) => {
@@ -51,12 +53,8 @@ pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
         }
         None => {}
     }
-    // The user is asked here, and once: the tools do not say why they fail.
-    match vault::unlock() {
-        Err(Trouble::Locked) => return Err(Trouble::Locked.into()),
-        // Not every tool keeps things in this keyring.
-        Ok(()) | Err(_) => {}
-    }
+    // It may have been locked since, and the tools do not say why they fail.
+    unlocked()?;
     let put = match store {
         Store::Git { .. } => git::approve(store, secret.expose()),
         Store::Keyring { name } => {
@@ -83,6 +81,15 @@ pub(crate) fn store(store: &Store, secret: &Secret) -> Result<Stored, Kept> {
     }
 }
 
+/// Asks the user to unlock the keyring, where it is locked. Other trouble is no reason to stop: not every tool keeps things
+/// there.
+fn unlocked() -> Result<(), Kept> {
+    match vault::unlock() {
+        Err(Trouble::Locked) => Err(Trouble::Locked.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Verifies with the tool itself, set up as it is now, that it finds the credential: after the files were changed.
 pub(crate) fn verify(store: &Store, secret: &Secret) -> Result<(), Kept> {
     let found = match store {
@@ -104,7 +111,6 @@ pub(crate) fn forget(stored: &Stored) -> Result<(), Kept> {
         return Ok(());
     }
     let store = &stored.store;
-    // A locked keyring gives nothing back, which is not to say that nothing is there.
     match remove(store).and_then(|()| look(store)) {
         Ok(None) if !vault::is_locked() => Ok(()),
         _ => Err(Kept::Tool(format!(
