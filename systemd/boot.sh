@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts the units under a real systemd, in a container that is thrown away, and looks at what a program in them can do and
-# cannot. Needs root, systemd-nspawn, mmdebstrap and, the first time, a Debian mirror.
+# cannot; and lets `lapwing fix` end a worm that runs as a unit there. Needs root, systemd-nspawn, mmdebstrap and, the first time, a Debian mirror.
 #   systemd/boot.sh IMAGE [PROGRAMS]
 #   IMAGE     a directory with a minimal Debian; made when it is not there (about 200 MB)
 #   PROGRAMS  a directory with lapwingd and lapwing, to be started as well
@@ -192,4 +192,74 @@ real() {
         { echo "ended with $code, and was started again" >&2; return 1; }
     echo 'agent: as it should be'
 }
-[[ -z $programs ]] || real
+
+# In a terminal of the user's session, where somebody types these lines.
+typed() {
+    local lines=$1
+    shift
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    inside systemd-run --quiet --user --machine="$user@" --pipe --wait --setenv=TERM=xterm -- \
+        bash -c 'printf "$1" | script --quiet --return --command "$2" /dev/null' - "$lines" "$*" </dev/null
+}
+
+# What a worm of the indicator pack leaves, as a unit that does harm when it is stopped, does not end when it is told to, and
+# is started again.
+plant() {
+    local home=$work/root/home/$user unit=gh-token-monitor
+    mkdir -p "$home/.config/systemd/user" "$home/.local/bin" "$home/.config/$unit"
+    cat >"$home/.config/systemd/user/$unit.service" <<'UNIT'
+[Service]
+ExecStart=/bin/bash %h/.local/bin/gh-token-monitor.sh
+ExecStop=/bin/touch %h/wiped
+ExecStopPost=/bin/touch %h/wiped
+Restart=always
+RestartSec=0
+[Install]
+WantedBy=default.target
+UNIT
+    cat >"$home/.local/bin/$unit.sh" <<'WORM'
+trap '' TERM HUP
+while :; do sleep 1; done
+WORM
+    echo x >"$home/.config/$unit/token"
+    chown -R 1000:1000 "$home/.config" "$home/.local"
+}
+
+# Everything that it has left, in the order of their names.
+left() {
+    inside find "/home/$user/.config" "/home/$user/.local/bin" -name 'gh-token-monitor*' -o -path '*gh-token-monitor/*' | sort
+}
+
+worm() {
+    local unit=gh-token-monitor.service link state before
+    link=/home/$user/.config/systemd/user/default.target.wants/$unit
+    wrong() { echo "worm: $1" >&2; inside journalctl --no-pager -n 30 >&2; return 1; }
+    rm -f "$work/root/home/$user/.config/lapwing/config.toml"
+    plant
+    before=$(left)
+    "${as_user[@]}" daemon-reload
+    "${as_user[@]}" --quiet enable --now $unit
+    "${as_user[@]}" --quiet is-active $unit
+    inside pgrep -u $user -f gh-token-monitor.sh >/dev/null || wrong 'it does not run'
+    typed '' lapwing doctor >/dev/null && wrong 'it was not found'
+    typed 'y\n' lapwing fix --rule "'ioc.*'" || wrong 'it was not mended'
+    state=$("${as_user[@]}" show --value --property=ActiveState $unit)
+    [[ $state == @(inactive|failed) ]] || wrong "its unit is $state"
+    "${as_user[@]}" --quiet is-enabled $unit 2>/dev/null && wrong 'its unit is still enabled'
+    inside pgrep -u $user -f gh-token-monitor.sh >/dev/null && wrong 'a process of it is left'
+    [[ -z $(left) ]] || wrong "this is left: $(left)"
+    inside test ! -e "/home/$user/wiped" || wrong 'what it does when it is stopped was done'
+    [[ -z $(inside find /run/user/1000/systemd/user -name '*lapwing*' 2>/dev/null) ]] || wrong 'what disarmed it is left'
+    (($(inside find "/home/$user/.local/state/lapwing/quarantine" -name manifest.json | wc -l) == 3)) ||
+        wrong 'not everything is in the quarantine'
+    typed '' lapwing doctor >/dev/null || wrong 'it is still found'
+    # Its files come back as they were; it stays stopped.
+    typed '' lapwing undo || wrong 'it was not taken back'
+    [[ $(left) == "$before" ]] || wrong "this came back: $(left)"
+    [[ $(inside stat -c %U "/home/$user/.local/bin/gh-token-monitor.sh") == "$user" ]]
+    inside test ! -e "$link" || wrong 'it would start with the next session'
+    "${as_user[@]}" --quiet is-active $unit && wrong 'it runs again'
+    inside test ! -e "/home/$user/wiped" || wrong 'taking it back has done what it does when it is stopped'
+    echo 'worm: as it should be'
+}
+[[ -z $programs ]] || { real; worm; }

@@ -111,6 +111,17 @@ pub(crate) fn remove(attributes: Attributes<'_>) -> Result<bool, Trouble> {
     Ok(!items.is_empty())
 }
 
+/// Whether the keyring is there and locked. Nobody is asked to unlock it.
+pub(crate) fn is_locked() -> bool {
+    let locked = || -> Result<bool, Trouble> { Ok(collection(&connect()?)?.is_locked()?) };
+    locked().unwrap_or(false)
+}
+
+/// Asks the user to unlock the keyring, where it is locked.
+pub(crate) fn unlock() -> Result<(), Trouble> {
+    unlocked(&connect()?).map(drop)
+}
+
 fn connect() -> Result<SecretService<'static>, Trouble> {
     SecretService::connect(EncryptionType::Dh).map_err(|e| match e {
         // No bus, or nobody who answers: for people it is the same.

@@ -99,6 +99,24 @@ fn a_session_mends_one_by_one_and_one_command_takes_it_back() {
 }
 
 #[test]
+fn a_section_that_is_mended_away_leaves_no_header() {
+    let home = Home::new();
+    let config =
+        "Host a\n  UserKnownHostsFile /dev/null\n  GlobalKnownHostsFile /dev/null\n\nHost b\n  User x\n";
+    home.write(".ssh/config", config);
+    // Said twice, it is one finding.
+    let git = "[user]\n\tname = Dev\n[http]\n\tsslVerify = false\n\tsslVerify = false\n";
+    home.write(".gitconfig", git);
+    assert_eq!(home.doctor().document(1).findings().len(), 3);
+    fix(&home, &["--all", "--yes"], 0);
+    assert_eq!(home.read(".ssh/config"), b"Host b\n  User x\n");
+    assert_eq!(home.read(".gitconfig"), b"[user]\n\tname = Dev\n");
+    assert_eq!(home.run(&["undo"]).code, 0);
+    assert_eq!(home.read(".ssh/config"), config.as_bytes());
+    assert_eq!(home.read(".gitconfig"), git.as_bytes());
+}
+
+#[test]
 fn all_of_a_rule_is_mended_at_once() {
     let (home, tokens) = messy();
     let run = home.answer(&["fix"], "a\ny\n");

@@ -8,30 +8,14 @@
 
 mod common;
 
+use common::registry::{Answer, Registry};
 use common::session::Session;
-use common::{Document, Home, Run, files, finish, must, run, tool};
+use common::{Document, Home, Run, files, finish, git_helper, must, run, tool};
 use data_encoding::BASE64;
 use lapwing_rules::testing::fill;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
-
-const HELPER: &str = "git-credential-libsecret";
-const SOURCE: &str = "/usr/share/doc/git/contrib/credential/libsecret";
-
-/// Git's helper, built as Debian's users do.
-fn helper(session: &mut Session) {
-    let dir = session.home.beside("helper");
-    std::fs::create_dir(&dir).unwrap();
-    for name in ["Makefile", "git-credential-libsecret.c"] {
-        std::fs::copy(Path::new(SOURCE).join(name), dir.join(name)).unwrap();
-    }
-    must(session.home.tool("make", ["-s", "-C"]).arg(&dir));
-    assert!(dir.join(HELPER).is_file());
-    session.programs_in(dir);
-}
 
 fn doctor(session: &Session) -> Document {
     let run = session.run(&["doctor", "--format", "json"]);
@@ -65,7 +49,7 @@ fn git(session: &Session, host: &str) -> Run {
 #[test]
 fn git_finds_its_credentials_in_the_keyring() {
     let mut session = Session::new(Home::new());
-    helper(&mut session);
+    git_helper(&mut session);
     let secrets = [fill("{{alnum:30}}", "one"), fill("{{alnum:30}}", "two")];
     let config = "[user]\n\tname = Dev\n\temail = d@x.test\n[credential]\n\thelper = store\n";
     session.home.write(".gitconfig", config);
@@ -94,9 +78,31 @@ fn git_finds_its_credentials_in_the_keyring() {
 }
 
 #[test]
+fn what_only_git_reads_in_netrc_goes_to_its_helper() {
+    let mut session = Session::new(Home::new());
+    git_helper(&mut session);
+    let secrets = ["forge", "other"].map(|name| fill("q7{{alnum:28}}", name));
+    let other = format!("machine api.company.test login me password {}\n", secrets[1]);
+    let text = format!("{other}machine github.com\n  login me\n  password {}\n", secrets[0]);
+    session.home.write(".netrc", &text);
+    assert_eq!(doctor(&session).of("cred.netrc").len(), 2);
+    // Whichever comes first: what cannot be mended is asked about again until somebody goes on.
+    let fixed = session.answer(&["fix", "--rule", "cred.netrc"], "y\nn\ny\n");
+    assert!(fixed.code == 1 && fixed.said().contains("1 finding mended, 1 left open"), "{}", fixed.both());
+    assert!(fixed.said().contains("would lock them out"), "{}", fixed.both());
+    assert_eq!(session.home.read(".netrc"), other.as_bytes());
+    assert!(
+        git(&session, "github.com").stdout().contains(&format!("username=me\npassword={}\n", secrets[0]))
+    );
+    assert_eq!(doctor(&session).of("cred.netrc").len(), 1);
+    assert_eq!(session.run(&["undo"]).code, 0);
+    assert_eq!(session.home.read(".netrc"), other.as_bytes());
+}
+
+#[test]
 fn an_address_keeps_the_name_and_git_the_token() {
     let mut session = Session::new(Home::new());
-    helper(&mut session);
+    git_helper(&mut session);
     let secret = fill("{{alnum:30}}", "url");
     session.home.must("git", ["init", "-q", "app"]);
     let remote = format!("https://me:{secret}@host.example/team/app.git");
@@ -114,7 +120,7 @@ fn an_address_keeps_the_name_and_git_the_token() {
 #[test]
 fn a_keyring_that_is_locked_changes_nothing() {
     let mut session = Session::new(Home::new());
-    helper(&mut session);
+    git_helper(&mut session);
     let config = "[user]\n\tname = Dev\n[credential]\n\thelper = store\n";
     session.home.write(".gitconfig", config);
     let text = format!("https://me:{}@a.example\n", fill("{{alnum:30}}", "locked"));
@@ -160,7 +166,7 @@ fn without_a_helper_or_a_keyring_it_stays_with_people() {
     home.write(".bashrc", &bashrc);
     home.doctor().document(1);
     let shown = home.run(&["fix", "--rule", "git.credentials-file", "--dry-run"]);
-    assert!(shown.code == 1 && shown.said().contains(HELPER), "{}", shown.both());
+    assert!(shown.code == 1 && shown.said().contains("git-credential-libsecret"), "{}", shown.both());
     let fixed = home.answer(&["fix", "--rule", "gitlab*"], "y\n");
     assert!(fixed.code == 1 && fixed.said().contains("no keyring answers"), "{}", fixed.both());
     assert_eq!(home.read(".bashrc"), bashrc.as_bytes());
@@ -200,56 +206,14 @@ fn a_start_up_file_looks_its_secret_up() {
     session.home.write(".bashrc", format!("export GITLAB_TOKEN={}\n", fill("glpat-{{alnum:20}}", "other")));
     doctor(&session);
     let taken = moved(&session, "gitlab*");
-    assert!(taken.code == 1 && taken.said().contains("another secret"), "{}", taken.both());
+    assert!(
+        taken.code == 1 && taken.said().contains("another credential is in the keyring"),
+        "{}",
+        taken.both()
+    );
     let kept =
         run(&mut session.tool("secret-tool", &["lookup", "application", "lapwing", "name", "gitlab-token"]));
     assert_eq!(kept.stdout(), secret);
-}
-
-/// A registry on this machine, and the credentials that it was given.
-struct Registry {
-    port: u16,
-    credentials: Arc<Mutex<Vec<String>>>,
-}
-
-impl Registry {
-    /// Answers each request with what `answer` makes of its path; without a credential it says that it wants one.
-    fn new(answer: impl Fn(&str, u16) -> String + Send + 'static) -> Registry {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let credentials = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&credentials);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                let Some(Ok(first)) = lines.next() else { continue };
-                let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-                let headers: Vec<String> =
-                    lines.map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
-                let header = |name: &str| {
-                    let of = |line: &String| {
-                        line.split_once(": ").map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
-                    };
-                    headers.iter().filter_map(of).find(|(n, _)| n == name).map(|(_, value)| value)
-                };
-                let credential = header("authorization");
-                let status = if credential.is_some() { "200 OK" } else { "401 Unauthorized" };
-                let body = answer(&path, port);
-                heard.lock().unwrap().extend(credential);
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                    body.len()
-                );
-            }
-        });
-        Registry { port, credentials }
-    }
-
-    fn credentials(&self) -> Vec<String> {
-        self.credentials.lock().unwrap().clone()
-    }
 }
 
 #[test]
@@ -259,9 +223,9 @@ fn cargo_asks_its_own_provider() {
     let registry = Registry::new(|path, port| {
         if path.ends_with("config.json") {
             let at = format!("http://127.0.0.1:{port}");
-            format!("{{\"dl\": \"{at}/dl\", \"api\": \"{at}\", \"auth-required\": true}}")
+            Answer::json(format!("{{\"dl\": \"{at}/dl\", \"api\": \"{at}\", \"auth-required\": true}}"))
         } else {
-            "{\"crates\": [], \"meta\": {\"total\": 0}}".to_owned()
+            Answer::json("{\"crates\": [], \"meta\": {\"total\": 0}}")
         }
     });
     let secret = fill("{{alnum:32}}", "cargo");
@@ -288,7 +252,7 @@ fn cargo_asks_its_own_provider() {
 fn npm_gets_its_token_from_a_function_of_the_shell() {
     let mut session = Session::new(Home::new());
     session.programs_in(ours());
-    let registry = Registry::new(|_, _| "{\"username\": \"me\"}".to_owned());
+    let registry = Registry::new(|_, _| Answer::json("{\"username\": \"me\"}"));
     let secret = fill("{{alnum:40}}", "npm");
     let at = format!("127.0.0.1:{}", registry.port);
     session.home.write(".npmrc", format!("registry=http://{at}/\n//{at}/:_authToken={secret}\n"));
@@ -348,8 +312,7 @@ fn a_key_gets_its_passphrase_from_its_owner() {
     let talk = |phrase| [("[q]uit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
     let nothing = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(""));
     assert!(nothing.code == 1 && nothing.said().contains("not changed"), "{}", nothing.both());
-    // The program has written the key anew: another text, another finding.
-    assert_eq!(doctor(&session).of("ssh.key-plain").len(), 1);
+    // The program has written the key anew: another text, another finding, which is known without another look.
     let phrase = "correct horse";
     let fixed = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(phrase));
     assert_eq!(fixed.code, 0, "{}", fixed.both());

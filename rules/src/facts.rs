@@ -69,8 +69,20 @@ pub trait Facts: Sync {
     fn list(&self, path: &str) -> Fact<Vec<String>>;
     /// A variable of the user's environment; always `None` for another's home.
     fn env(&self, name: &str) -> Option<String>;
-    /// The version that a program of the user's search path says it has, for example `2.47.3`. Unknown for another's home.
-    fn version(&self, program: &str) -> Fact<String>;
+    /// What a program of the user's search path prints on standard output when it is asked about itself. Unknown for another's
+    /// home.
+    fn told(&self, program: &str, args: &[&str]) -> Fact<String>;
+    /// The version that a program says it has, for example `2.47.3`.
+    fn version(&self, program: &str) -> Fact<String> {
+        match self.told(program, &["--version"]) {
+            Fact::Known(said) => {
+                let number = said.split_whitespace().find(|w| w.starts_with(|c: char| c.is_ascii_digit()));
+                let none = || Fact::Unknown("it does not say its version".to_owned());
+                number.map_or_else(none, |v| Fact::Known(v.to_owned()))
+            }
+            other => other,
+        }
+    }
     /// The user's programs that run in this home; absent for another's.
     fn programs(&self) -> Fact<Vec<Program>>;
     /// Whole days since a file was last changed.

@@ -33,7 +33,7 @@ pub use mending::{Looked, check_fix};
 pub struct Home {
     files: BTreeMap<String, (Vec<u8>, u32)>,
     env: BTreeMap<String, String>,
-    versions: BTreeMap<String, String>,
+    told: BTreeMap<String, String>,
     ages: BTreeMap<String, u64>,
     running: Vec<Program>,
 }
@@ -61,8 +61,14 @@ impl Home {
 
     /// Installs a program of this version.
     #[must_use]
-    pub fn program(mut self, name: &str, version: &str) -> Home {
-        self.versions.insert(name.to_owned(), version.to_owned());
+    pub fn program(self, name: &str, version: &str) -> Home {
+        self.tells(&format!("{name} --version"), version)
+    }
+
+    /// Installs a program that prints this when it is asked so: its words apart by one blank.
+    #[must_use]
+    pub fn tells(mut self, line: &str, text: &str) -> Home {
+        self.told.insert(line.to_owned(), text.to_owned());
         self
     }
 
@@ -170,8 +176,9 @@ impl Facts for Home {
         self.env.get(name).cloned()
     }
 
-    fn version(&self, program: &str) -> Fact<String> {
-        self.versions.get(program).map_or(Fact::Absent, |v| Fact::Known(v.clone()))
+    fn told(&self, program: &str, args: &[&str]) -> Fact<String> {
+        let line = [&[program], args].concat().join(" ");
+        self.told.get(&line).map_or(Fact::Absent, |text| Fact::Known(text.clone()))
     }
 
     fn programs(&self) -> Fact<Vec<Program>> {

@@ -5,14 +5,18 @@ use super::busy::Running;
 use super::keep::verify;
 use super::receipt::{Mended, Receipt, State, Store};
 use super::refused::Refused;
+use super::spot::Spot;
 use super::step::outside::Outside;
 use super::step::{Bench, Pending, Rules, cells, create, keep, mode, quarantine, remove, rewrite};
 use lapwing_agent::home::Home;
 use lapwing_rules::fingerprint::FindingId;
-use lapwing_rules::fix::edit::merge;
+use lapwing_rules::fix::edit::{digest, merge};
 use lapwing_rules::fix::plan::{Edit, Plan, Step};
+use lapwing_rules::fix::section;
 use rustix::fs::Stat;
 use std::collections::HashMap;
+use std::io::Read as _;
+use zeroize::Zeroizing;
 
 /// Jobs that are prepared at once: each may hold two files open.
 const CHUNK: usize = 64;
@@ -94,7 +98,7 @@ impl Applier<'_> {
             let result = match still.map(place) {
                 Some(path) if !lasting(&job.plans) => {
                     let back = revert(&mut job.steps);
-                    Err((path, back.err().unwrap_or(Refused::StillThere)))
+                    Err((path, with(Refused::StillThere, back)))
                 }
                 Some(path) => {
                     job.stays = job.steps.len();
@@ -125,7 +129,7 @@ impl Applier<'_> {
     fn over(&mut self, job: Job, result: Result<(), (String, Refused)>, outcomes: &mut Vec<Outcome>) {
         let state = if result.is_ok() { State::Done } else { State::Dropped };
         for (i, step) in job.steps.iter().enumerate() {
-            let state = if i < job.stays { State::Done } else { state };
+            let state = if i < job.stays || step.stays() { State::Done } else { state };
             self.receipt.changes[job.first + i] = super::receipt::Change { state, ..step.change() };
         }
         for plan in job.plans {
@@ -263,6 +267,7 @@ fn ready(bench: &Bench<'_>, plans: &[Plan], slot: &Slot<'_>) -> Result<Box<dyn P
             if let Some(first) = left.first() {
                 return Err(Trouble::Clash(of[*first].0, (*path).to_owned()));
             }
+            let edits = if of.len() > 1 { emptied(bench, path, guard, edits) } else { edits };
             let mends = of.iter().map(|(index, _)| &plans[*index]).filter(|p| alone(p));
             let mends: Vec<FindingId> = mends.map(|p| p.finding).collect();
             let step = rewrite::prepare(bench, path, *guard, &edits, &mends);
@@ -272,6 +277,21 @@ fn ready(bench: &Bench<'_>, plans: &[Plan], slot: &Slot<'_>) -> Result<Box<dyn P
             let refused = |why| Trouble::Refused(step.path().unwrap_or_default().to_owned(), why);
             other(bench, step).map_err(refused)
         }
+    }
+}
+
+/// Edits of several plans: where together they take all that a section has, its header goes too. A file that is not what they
+/// are for any more is refused when the step is prepared.
+fn emptied(bench: &Bench<'_>, path: &str, guard: &[u8; 32], edits: Vec<Edit>) -> Vec<Edit> {
+    let Some(reader) = bench.rules.place(path).and_then(|p| p.reader.as_deref()) else { return edits };
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = Spot::find(bench.home, path).and_then(|spot| spot.open()).map(|(file, _)| {
+        // No file of settings is longer.
+        file.take(1 << 20).read_to_end(&mut bytes)
+    });
+    match read {
+        Ok(Ok(_)) if digest(&bytes) == *guard => section::emptied(reader, &bytes, edits),
+        _ => edits,
     }
 }
 
@@ -301,7 +321,7 @@ fn commit(job: &mut Job) -> Result<(), (String, Refused)> {
                 return Err((path, why));
             }
             let back = revert(&mut steps[..i]);
-            return Err((path, back.err().unwrap_or(why)));
+            return Err((path, with(why, back)));
         }
     }
     // Whether the tool finds what was kept, set up as it is now: nobody is locked out of what is theirs.
@@ -309,10 +329,18 @@ fn commit(job: &mut Job) -> Result<(), (String, Refused)> {
         let Step::Keep { store, secret } = step else { continue };
         if let Err(why) = verify(store, secret) {
             let back = revert(steps);
-            return Err((String::new(), back.err().unwrap_or_else(|| keep::refused(&why))));
+            return Err((String::new(), with(keep::refused(&why), back)));
         }
     }
     Ok(())
+}
+
+/// Why something failed, and what could not be taken back afterwards.
+fn with(why: Refused, back: Result<(), Refused>) -> Refused {
+    match back {
+        Ok(()) => why,
+        Err(back) => Refused::Missing(format!("{why}; besides, {back}")),
+    }
 }
 
 /// Takes steps back, last first; goes on when one cannot be.

@@ -199,7 +199,13 @@ fn prepare<'a>(bench: &Bench<'a>, change: &Change) -> Result<Prepared<'a>, Refus
             undone.restored = 1;
             Some(Box::new(quarantine::Back::new(bench.home, kept)))
         }
-        Deed::Quarantine { kept: None } | Deed::Gone { .. } => None,
+        Deed::Quarantine { kept: None } => {
+            // Disabling a unit takes its links away.
+            undone.note =
+                Some("it was not there any more when it was to be moved, and stays gone".to_owned());
+            None
+        }
+        Deed::Gone { .. } => None,
         Deed::Stop { unit } => {
             undone.path.clone_from(unit);
             undone.note = Some("it stays stopped and disabled".to_owned());

@@ -26,7 +26,7 @@ impl Answer {
         Some(match text.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Answer::Yes,
             "a" | "all" => Answer::All,
-            "n" | "no" | "s" | "skip" | "" => Answer::Skip,
+            "n" | "no" | "next" | "s" | "skip" | "" => Answer::Skip,
             "i" | "ignore" => Answer::Ignore,
             "e" | "explain" | "?" => Answer::Explain,
             "q" | "quit" => Answer::Quit,
@@ -40,7 +40,7 @@ pub(crate) fn ask(out: &mut Out, input: &mut dyn BufRead, can: bool) -> io::Resu
     let question = if can {
         "Mend it? [y]es, [n]o, [a]ll of this rule, [i]gnore, [e]xplain, [q]uit: "
     } else {
-        "[n]ext, [i]gnore, [e]xplain, [q]uit: "
+        "[n]ext (or return), [i]gnore, [e]xplain, [q]uit: "
     };
     loop {
         let Some(text) = line(out, input, question)? else { return Ok(Answer::Quit) };
@@ -79,6 +79,14 @@ mod tests {
         assert_eq!(answers("\n", true), Answer::Skip);
         assert_eq!(answers("what\nYES\n", true), Answer::Yes);
         assert_eq!(answers("", true), Answer::Quit);
+    }
+
+    #[test]
+    fn return_goes_on_to_the_next() {
+        assert_eq!(answers("\ni\n", false), Answer::Skip);
+        for word in ["n\n", "next\n", " N \n"] {
+            assert_eq!(answers(word, false), Answer::Skip, "{word}");
+        }
     }
 
     #[test]

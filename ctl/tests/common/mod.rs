@@ -4,6 +4,8 @@
 
 pub(crate) mod messy;
 pub(crate) mod planted;
+pub(crate) mod python;
+pub(crate) mod registry;
 pub(crate) mod session;
 pub(crate) mod shell;
 
@@ -138,6 +140,20 @@ impl Home {
         command.env_clear().env("HOME", &self.root).env("PATH", PATH).env("LANG", "C.UTF-8");
         command.current_dir(&self.root).stdin(Stdio::null());
     }
+}
+
+/// Where Debian has the source of Git's helper for the keyring.
+const HELPER: &str = "/usr/share/doc/git/contrib/credential/libsecret";
+
+/// Gives a session Git's helper for the keyring, built as Debian's users do.
+pub(crate) fn git_helper(session: &mut session::Session) {
+    let dir = session.home.beside("helper");
+    std::fs::create_dir(&dir).unwrap();
+    for name in ["Makefile", "git-credential-libsecret.c"] {
+        std::fs::copy(Path::new(HELPER).join(name), dir.join(name)).unwrap();
+    }
+    must(session.home.tool("make", ["-s", "-C"]).arg(&dir));
+    session.programs_in(dir);
 }
 
 /// Runs a command, which must succeed; what it printed.

@@ -56,6 +56,23 @@ impl Session {
         self.path.push(dir);
     }
 
+    /// Looks for programs there before anywhere else.
+    pub(crate) fn programs_first(&mut self, dir: PathBuf) {
+        self.path.insert(0, dir);
+    }
+
+    /// Forgets where else programs are.
+    pub(crate) fn no_programs(&mut self) {
+        self.path.clear();
+    }
+
+    /// A program of the search path, wherever on it.
+    pub(crate) fn program(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = self.tool("env", &[name]);
+        command.args(args);
+        command
+    }
+
     /// Runs `lapwing` in a terminal, where somebody types these lines.
     pub(crate) fn answer(&self, args: &[&str], lines: &str) -> Run {
         let words: Vec<String> =
@@ -128,6 +145,12 @@ impl Session {
         let mut command = self.home.lapwing(args);
         self.at(&mut command);
         run(&mut command)
+    }
+
+    /// Unlocks the keyring, as the next login does.
+    pub(crate) fn unlock(&mut self) {
+        self.lose_keyring();
+        self.keyring();
     }
 
     /// Locks the keyring; nobody is there to unlock it.

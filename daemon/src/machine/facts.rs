@@ -76,21 +76,14 @@ impl Facts for Machine {
         self.home.is_own().then(|| std::env::var_os(name)).flatten().map(|v| v.to_string_lossy().into_owned())
     }
 
-    fn version(&self, program: &str) -> Fact<String> {
+    fn told(&self, program: &str, args: &[&str]) -> Fact<String> {
         if !self.home.is_own() {
             return Fact::Unknown("whose search path that is cannot be told".to_owned());
         }
         let asked =
-            std::process::Command::new(program).arg("--version").stdin(std::process::Stdio::null()).output();
+            std::process::Command::new(program).args(args).stdin(std::process::Stdio::null()).output();
         match asked {
-            Ok(said) => {
-                let said = String::from_utf8_lossy(&said.stdout).into_owned();
-                let number = said.split_whitespace().find(|w| w.starts_with(|c: char| c.is_ascii_digit()));
-                number.map_or_else(
-                    || Fact::Unknown("it does not say its version".to_owned()),
-                    |v| Fact::Known(v.to_owned()),
-                )
-            }
+            Ok(said) => Fact::Known(String::from_utf8_lossy(&said.stdout).into_owned()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
             Err(e) => Fact::Unknown(e.to_string()),
         }

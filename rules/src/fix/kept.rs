@@ -61,12 +61,17 @@ pub(super) fn appended(bytes: &[u8], lines: &str) -> Edit {
 
 /// Where a program is: on the search path, or in one of these directories.
 pub(super) fn program(name: &str, more: &[&str], facts: &dyn Facts) -> Option<String> {
+    programs(name, more, facts).into_iter().next()
+}
+
+/// Every place where a program is, in the order in which it is looked for.
+pub(super) fn programs(name: &str, more: &[&str], facts: &dyn Facts) -> Vec<String> {
     let path = facts.env("PATH").unwrap_or_default();
     let dirs = path.split(':').filter(|d| d.starts_with('/')).chain(more.iter().copied());
     let runs = |path: &String| {
         facts.stat(path).known().is_some_and(|m| m.kind == FileKind::File && m.mode & 0o111 != 0)
     };
-    dirs.map(|dir| format!("{}/{name}", dir.trim_end_matches('/'))).find(runs)
+    dirs.map(|dir| format!("{}/{name}", dir.trim_end_matches('/'))).filter(runs).collect()
 }
 
 /// Whether a program says that it is at least this version.

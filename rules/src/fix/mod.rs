@@ -18,10 +18,11 @@ pub(crate) mod mode;
 pub(crate) mod moves;
 pub mod plan;
 pub mod planner;
+mod python_keyring;
 pub mod redact;
 pub mod redactions;
 pub mod refuse;
-mod section;
+pub mod section;
 pub(crate) mod setting;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::mender::Mender;
 use super::moves::{Moving, mover};
 use super::plan::{Draft, Edit, Plan, Step};
 use super::redact::{self, Shape};
-use super::setting;
+use super::{section, setting};
 use crate::checks::{Case, Check, Fix, Found, Run, entry};
 use crate::cx::Cx;
 use crate::engine::{ENVIRONMENT, Engine, included};
@@ -80,6 +80,12 @@ impl Engine {
         own.extend(file.checks(&hidden));
         let own = together(own);
         for (finding, mut plan) in own {
+            // A setting that is said several times may be all that a section says.
+            if let (Some(name), [Step::Edit { path, edits, .. }]) = (format, &mut plan.steps[..])
+                && path == target.path
+            {
+                *edits = section::emptied(name, target.bytes, std::mem::take(edits));
+            }
             let finding = Finding { path: finding.path.or_else(|| from.map(str::to_owned)), ..finding };
             root_owned(target, &mut plan);
             plans.push((finding, plan));

@@ -65,7 +65,7 @@ impl Facts for Shut {
     fn env(&self, _: &str) -> Option<String> {
         None
     }
-    fn version(&self, _: &str) -> Fact<String> {
+    fn told(&self, _: &str, _: &[&str]) -> Fact<String> {
         Fact::Absent
     }
     fn programs(&self) -> Fact<Vec<crate::facts::Program>> {

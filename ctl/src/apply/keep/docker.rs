@@ -25,6 +25,14 @@ impl Drop for Credential {
 }
 
 pub(super) fn put(server: &str, username: &str, secret: &[u8]) -> Result<(), Kept> {
+    // The helper keeps one for each server.
+    if let Some(other) = ask_for(server)? {
+        let name = &other.username;
+        return Err(Kept::Tool(format!(
+            "the password of {name} is in Docker's helper, for {server}, already, and stays: `docker logout {server}` removes \
+             it, then run this again"
+        )));
+    }
     let text = std::str::from_utf8(secret);
     let secret =
         text.map_err(|_| Kept::Tool("the password is no text, which Docker's helper asks for".to_owned()))?;
@@ -43,11 +51,14 @@ pub(super) fn put(server: &str, username: &str, secret: &[u8]) -> Result<(), Kep
 }
 
 pub(super) fn get(server: &str, username: &str) -> Result<Found, Kept> {
+    let ours = ask_for(server)?.filter(|c| c.username == username);
+    Ok(ours.map(|c| Zeroizing::new(c.secret.clone().into_bytes())))
+}
+
+fn ask_for(server: &str) -> Result<Option<Credential>, Kept> {
     let said = ask(command("get"), server.as_bytes())?;
     // What is not there is told by the exit code, as is everything else.
-    let found = said.success.then(|| serde_json::from_slice::<Credential>(&said.out).ok()).flatten();
-    let ours = found.filter(|c| c.username == username);
-    Ok(ours.map(|c| Zeroizing::new(c.secret.clone().into_bytes())))
+    Ok(said.success.then(|| serde_json::from_slice::<Credential>(&said.out).ok()).flatten())
 }
 
 pub(super) fn remove(server: &str) -> Result<(), Kept> {

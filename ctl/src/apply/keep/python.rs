@@ -13,7 +13,10 @@ pub(super) fn put(service: &str, username: &str, secret: &[u8]) -> Result<(), Ke
     if said.success {
         Ok(())
     } else {
-        Err(Kept::Tool("`keyring set` failed; is the keyring locked?".to_owned()))
+        Err(Kept::Tool(
+            "`keyring set` failed: `keyring --list-backends` shows what it could keep passwords with"
+                .to_owned(),
+        ))
     }
 }
 

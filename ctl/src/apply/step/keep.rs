@@ -13,11 +13,13 @@ pub(crate) struct Keep {
     store: Store,
     secret: Secret,
     stored: Option<Stored>,
+    /// It is still there although it was to be taken back.
+    stays: bool,
 }
 
 /// Prepares it: nothing is done before the commit.
 pub(crate) fn prepare(store: &Store, secret: &Secret) -> Keep {
-    Keep { store: store.clone(), secret: Secret::new(secret.expose().to_vec()), stored: None }
+    Keep { store: store.clone(), secret: Secret::new(secret.expose().to_vec()), stored: None, stays: false }
 }
 
 /// What a keyring says, as a refusal.
@@ -37,10 +39,17 @@ impl Pending for Keep {
     }
 
     fn revert(&mut self) -> Result<(), Refused> {
-        match self.stored.take() {
-            Some(stored) => keep::forget(&stored).map_err(|e| refused(&e)),
-            None => Ok(()),
+        let Some(stored) = &self.stored else { return Ok(()) };
+        let forgotten = keep::forget(stored).map_err(|e| refused(&e));
+        self.stays = forgotten.is_err();
+        if !self.stays {
+            self.stored = None;
         }
+        forgotten
+    }
+
+    fn stays(&self) -> bool {
+        self.stays
     }
 
     fn settle(&mut self, _: &Running) -> Result<(), Refused> {

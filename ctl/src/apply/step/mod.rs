@@ -29,6 +29,10 @@ pub(crate) trait Pending {
     fn commit(&mut self) -> Result<(), Refused>;
     /// Takes it back. After a step that was not committed there is nothing to do.
     fn revert(&mut self) -> Result<(), Refused>;
+    /// Whether it is still done because it could not be taken back.
+    fn stays(&self) -> bool {
+        false
+    }
     /// Lets go of what was there before. `running` is what ran after the commit.
     fn settle(&mut self, running: &Running) -> Result<(), Refused>;
 }

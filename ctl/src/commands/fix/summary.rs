@@ -1,7 +1,7 @@
 //! How a run of `fix` ends: what is left, how to take it back, what to revoke.
 
 use super::work::Work;
-use crate::apply::receipt::State as Changed;
+use crate::apply::receipt::{Deed, State as Changed};
 use crate::exit::Exit;
 use crate::mend::report::{Item, Report, Status};
 use crate::render::words::{clean, count, wrap};
@@ -20,6 +20,11 @@ impl Work<'_> {
             let touched = self.applier.receipt.changes.iter().map(|c| (c.path.clone(), mended(&c.path)));
             self.show.workshop.remember(&touched.collect())?;
         }
+        // What the user has answered a program may have changed a file even where that mended nothing.
+        let guided = self.guided();
+        if !guided.is_empty() {
+            self.show.workshop.remember(&guided)?;
+        }
         let exit = self.report.verdict();
         if self.json {
             self.session.print_json(&self.report)?;
@@ -27,6 +32,15 @@ impl Work<'_> {
             self.summary()?;
         }
         Ok(exit)
+    }
+
+    /// Files that programs were given which the user answers.
+    fn guided(&self) -> Vec<String> {
+        let argv = self.applier.receipt.changes.iter().filter_map(|change| match &change.deed {
+            Deed::Guide { argv } => Some(argv),
+            _ => None,
+        });
+        argv.flatten().filter(|word| word.starts_with("~/")).cloned().collect()
     }
 
     fn summary(&mut self) -> anyhow::Result<()> {
