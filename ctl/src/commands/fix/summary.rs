@@ -1,29 +1,30 @@
 //! How a run of `fix` ends: what is left, how to take it back, what to revoke.
 
 use super::work::Work;
-use crate::apply::receipt::{Deed, State as Changed};
+use crate::apply::receipt::{Change, Deed, State as Changed};
 use crate::exit::Exit;
 use crate::mend::report::{Item, Report, Status};
 use crate::render::words::{clean, count, wrap};
 use lapwing_agent::examine;
+use lapwing_rules::fingerprint::FindingId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 impl Work<'_> {
     /// Remembers what has changed, and tells the whole.
     pub(super) fn end(mut self) -> anyhow::Result<Exit> {
-        if self.applier.receipt.changes.iter().any(|c| c.state == Changed::Done) {
-            let mended: Vec<String> = self.applier.receipt.mended.iter().map(|m| m.id.clone()).collect();
-            examine::mended(self.show.home, &mended, true)?;
-            self.report.receipt = Some(self.applier.receipt.id.clone());
-            let mended = |path: &String| self.mended.get(path).cloned().unwrap_or_default();
-            let touched = self.applier.receipt.changes.iter().map(|c| (c.path.clone(), mended(&c.path)));
-            self.show.workshop.remember(&touched.collect())?;
-        }
+        let receipt = &self.applier.receipt;
         // What the user has answered a program may have changed a file even where that mended nothing.
-        let guided = self.guided();
-        if !guided.is_empty() {
-            self.show.workshop.remember(&guided)?;
+        let mut touched = guided(&receipt.changes);
+        if receipt.changes.iter().any(|c| c.state == Changed::Done) {
+            let mended: Vec<String> = receipt.mended.iter().map(|m| m.id.clone()).collect();
+            examine::mended(self.show.home, &mended, true)?;
+            self.report.receipt = Some(receipt.id.clone());
+            let mended = |path: &String| self.mended.get(path).cloned().unwrap_or_default();
+            touched.extend(receipt.changes.iter().map(|c| (c.path.clone(), mended(&c.path))));
+        }
+        if !touched.is_empty() {
+            self.show.workshop.remember(&touched)?;
         }
         let exit = self.report.verdict();
         if self.json {
@@ -32,15 +33,6 @@ impl Work<'_> {
             self.summary()?;
         }
         Ok(exit)
-    }
-
-    /// Files that programs were given which the user answers.
-    fn guided(&self) -> Vec<String> {
-        let argv = self.applier.receipt.changes.iter().filter_map(|change| match &change.deed {
-            Deed::Guide { argv } => Some(argv),
-            _ => None,
-        });
-        argv.flatten().filter(|word| word.starts_with("~/")).cloned().collect()
     }
 
     fn summary(&mut self) -> anyhow::Result<()> {
@@ -83,6 +75,15 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Files that programs were given which the user answers.
+fn guided(changes: &[Change]) -> BTreeMap<String, Vec<FindingId>> {
+    let argv = changes.iter().filter_map(|change| match &change.deed {
+        Deed::Guide { argv } => Some(argv),
+        _ => None,
+    });
+    argv.flatten().filter(|word| word.starts_with("~/")).map(|path| (path.clone(), Vec::new())).collect()
 }
 
 fn totals(report: &Report, lapwing: &str) -> String {
