@@ -4,6 +4,8 @@
 #   systemd/boot.sh IMAGE [PROGRAMS]
 #   IMAGE     a directory with a minimal Debian; made when it is not there (about 200 MB)
 #   PROGRAMS  a directory with lapwingd and lapwing, to be started as well
+# SUITE is the release of Debian that an image is made of. Otherwise it is this machine's where that is a Debian: the programs were linked
+# against its C library, which an older one does not do for.
 # Ends with 77, having said why, where it cannot be done; with another code when something is not as it should be.
 set -euo pipefail
 
@@ -27,10 +29,9 @@ group=/sys/fs/cgroup
 [[ ! -d $group/unified ]] || group=$group/unified
 group=$group/$name
 
-# Of this machine's release where that is a Debian: the programs were linked against its C library.
 suite() {
     # shellcheck source=/dev/null
-    (. /etc/os-release && [[ $ID == debian ]] && echo "${VERSION_CODENAME:-}") || echo bookworm
+    [[ -z ${SUITE:-} ]] && (. /etc/os-release && [[ $ID == debian ]] && echo "${VERSION_CODENAME:-}") || echo "${SUITE:-bookworm}"
 }
 
 make_image() {
@@ -83,8 +84,10 @@ install_units() {
     cp user-preset/80-lapwing.preset "$root/usr/lib/systemd/user-preset/"
     for unit in user/lapwingd system/lapwingd@; do
         mkdir -p "$root/etc/systemd/$unit.service.d"
-        # The image's systemd is older than notify-reload, and the probe is a script: another process speaks for it.
-        { cat older.conf; echo 'NotifyAccess=all'; } >"$root/etc/systemd/$unit.service.d/probe.conf"
+        # The probe is a script: another process speaks for it.
+        printf '[Service]\nNotifyAccess=all\n' >"$root/etc/systemd/$unit.service.d/probe.conf"
+        # As the packages for such systems do.
+        ((version >= 253)) || cp older.conf "$root/etc/systemd/$unit.service.d/"
     done
     probe >"$root/usr/bin/lapwingd"
     chmod 755 "$root/usr/bin/lapwingd"
@@ -149,8 +152,10 @@ if [[ ! -d $image ]]; then
 fi
 mkdir "$work/root" "$work/upper" "$work/overlay"
 mount -t overlay overlay -o "lowerdir=$image,upperdir=$work/upper,workdir=$work/overlay" "$work/root"
+version=$(chroot "$work/root" systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
 install_units "$work/root"
 boot
+echo "systemd $version"
 
 common=(write-home=no write-runtime=no read-private=yes read-limits=yes session-bus=yes system-bus=yes journal=yes
     root-files=no network=no core=no new-privileges=no capabilities=no)
@@ -231,7 +236,7 @@ left() {
 }
 
 worm() {
-    local unit=gh-token-monitor.service link state before
+    local unit=gh-token-monitor.service link state before found
     link=/home/$user/.config/systemd/user/default.target.wants/$unit
     wrong() { echo "worm: $1" >&2; inside journalctl --no-pager -n 30 >&2; return 1; }
     rm -f "$work/root/home/$user/.config/lapwing/config.toml"
@@ -252,7 +257,7 @@ worm() {
     [[ -z $(inside find /run/user/1000/systemd/user -name '*lapwing*' 2>/dev/null) ]] || wrong 'what disarmed it is left'
     (($(inside find "/home/$user/.local/state/lapwing/quarantine" -name manifest.json | wc -l) == 3)) ||
         wrong 'not everything is in the quarantine'
-    typed '' lapwing doctor >/dev/null || wrong 'it is still found'
+    found=$(typed '' lapwing doctor) || wrong "something is still found: $found"
     # Its files come back as they were; it stays stopped.
     typed '' lapwing undo || wrong 'it was not taken back'
     [[ $(left) == "$before" ]] || wrong "this came back: $(left)"

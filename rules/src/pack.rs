@@ -122,6 +122,9 @@ pub struct SettingSpec {
     /// Only under scopes (`Host`, `Match`, section headers) that match one of these patterns.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Not under a scope of names (`Host a b`) each of which matches one of these patterns.
+    #[serde(default)]
+    pub except_names: Vec<String>,
     /// All must hold for the value to be risky.
     pub risky: Vec<Predicate>,
     /// Never show the value, not even masked.

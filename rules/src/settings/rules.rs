@@ -20,6 +20,14 @@ impl SettingRule {
             && spec.keys.iter().any(|k| wild(k, &entry.key))
             && !spec.except.iter().any(|k| wild(k, &entry.key))
             && (spec.scopes.is_empty() || spec.scopes.iter().any(|s| wild(s, &entry.scope)))
+            && !self.excepted(&entry.scope)
             && spec.risky.iter().all(|p| p.holds(&entry.value))
+    }
+
+    /// Whether a block is only for names that are fine.
+    fn excepted(&self, scope: &str) -> bool {
+        let mut names = scope.split_ascii_whitespace().skip(1).peekable();
+        let fine = |name: &str| self.spec.except_names.iter().any(|pattern| wild(pattern, name));
+        names.peek().is_some() && names.all(fine)
     }
 }
