@@ -309,6 +309,10 @@ fn parts(name: &str) -> (String, Rest) {
 pub(crate) fn follows(bytes: &[u8], mut at: usize, rest: &Rest) -> Option<usize> {
     for word in rest {
         at += usize::from(matches!(bytes.get(at), Some(b'_' | b'-' | b'.' | b' ')));
+        // Mostly it is not so, and the first letter tells.
+        if bytes.get(at)? | 0x20 != word[0] | 0x20 {
+            return None;
+        }
         if !bytes.get(at..at + word.len())?.eq_ignore_ascii_case(word) {
             return None;
         }

@@ -14,6 +14,8 @@ const SIZE: usize = 96 << 10;
 const MAKING: usize = 512 << 10;
 /// Numbers up to this are kept where the others are forgotten.
 const FEW: u32 = 8;
+/// Longest match for which a table counts: from there on looks leave a [`Trail`], and those that count never meet.
+pub(crate) const LONG: usize = 96;
 /// Bytes between the marks of a [`Trail`].
 const STEP: usize = 16;
 
@@ -66,11 +68,14 @@ impl Quick {
     /// Of an expression whose matches begin at most `before` bytes before one of `anchors`; `None` when its table would be
     /// too large in any case.
     pub(crate) fn new(hir: &Hir, before: usize, anchors: &[String]) -> Option<Quick> {
+        // One that looks far and counts goes its own way from each place: without its numbers, its ways meet.
+        let far = hir.properties().maximum_len().is_none_or(|longest| longest > LONG);
         let ahead = if before == 0 { Some(0) } else { ahead(hir, anchors) };
         let anchored = if ahead.is_some() { Anchored::Yes } else { Anchored::No };
         let exact = || table(hir, anchored).map(|dfa| (dfa, true));
         let without = |most| table(&relaxed(hir, most), anchored).map(|dfa| (dfa, false));
-        let (dfa, exact) = exact().or_else(|| without(FEW)).or_else(|| without(1))?;
+        let made = if far { None } else { exact() };
+        let (dfa, exact) = made.or_else(|| without(FEW)).or_else(|| without(1))?;
         let fresh = match anchored {
             Anchored::No => dfa.universal_start_state(Anchored::No),
             _ => None,

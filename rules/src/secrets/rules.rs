@@ -24,8 +24,10 @@ pub(crate) struct SecretRule {
     tries: AtomicU32,
 }
 
-/// Tries from which a table pays.
-const OFTEN: u32 = 48;
+/// Tries from which a table pays, because making one takes about as long; a try over many bytes counts for several.
+const OFTEN: u32 = 400;
+/// Bytes of which a try counts for one.
+const SHORT: usize = 64;
 
 /// What is made of the regular expressions.
 pub(crate) struct Compiled {
@@ -76,7 +78,8 @@ impl SecretRule {
         if let Some(made) = self.quick.get() {
             return made.as_ref();
         }
-        if self.tries.fetch_add(1, Ordering::Relaxed) < OFTEN {
+        let weight = 1 + self.compiled().map_or(0, |compiled| compiled.reach / SHORT) as u32;
+        if self.tries.fetch_add(weight, Ordering::Relaxed) < OFTEN {
             return None;
         }
         self.quick.get_or_init(|| self.table()).as_ref()
