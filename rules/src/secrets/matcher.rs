@@ -12,7 +12,7 @@ use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around};
 use crate::secrets::known::Known;
 use crate::secrets::named::{self, Link, Value};
-use crate::secrets::prefilter::{Prefilter, Waiting, follows};
+use crate::secrets::prefilter::{Named, Prefilter, Waiting, follows};
 use crate::secrets::published::published;
 use crate::secrets::quick::{self, Trail};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
@@ -174,9 +174,9 @@ impl<'s> Search<'s, '_> {
             let mut known = (0, None);
             // What stands below, where the name is a heading.
             let mut below = None;
-            for (rule, rests) in &waiting.names {
+            for Named { rule, generic, rests } in &waiting.names {
                 // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
-                if !begins && !set.rules[*rule].spec.generic {
+                if !begins && !generic {
                     continue;
                 }
                 let followed = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max();
@@ -189,7 +189,7 @@ impl<'s> Search<'s, '_> {
                         self.named(*rule, bytes, value, &mut dull, out);
                     }
                 }
-                if set.rules[*rule].spec.generic {
+                if *generic {
                     continue;
                 }
                 for value in below.get_or_insert_with(|| section::below(bytes, start, end)) {
@@ -265,7 +265,7 @@ impl<'s> Search<'s, '_> {
         let rule = &self.set.rules[index];
         let quick::Range { from, start, to } = range;
         if let Some(quick) = rule.quick() {
-            let trail = (compiled.reach > quick::LONG).then(|| trails.entry(index).or_default());
+            let trail = (compiled.reach > FAR).then(|| trails.entry(index).or_default());
             let (seen, looked) = quick.look(bytes, range, trail);
             self.effort.spend(index, looked + LOOK);
             match seen {
@@ -522,7 +522,7 @@ mod tests {
     #[test]
     fn near_misses_cost_no_more_than_their_share() {
         let rule = "[[secret]]\nid = \"acme\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
-                    anchors = [\"-acme\"]\npattern = '-acme[0-9a-z-]{2,90}!'\n";
+                    anchors = [\"-acme\"]\npattern = '-acme[0-9a-z-]{2,240}!'\n";
         let mut packs = crate::pack::Packs::default();
         packs.add("own.toml", rule);
         let (engine, errors) = Engine::new(packs);

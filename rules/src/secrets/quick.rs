@@ -2,6 +2,7 @@
 //! a byte and stops at the first byte that cannot be. Regular expressions that count far (`{0,200}`) have no small
 //! table; theirs forgets the numbers and only says where the expression has to be tried.
 
+use crate::secrets::rules::FAR;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::primitives::StateID;
@@ -14,8 +15,6 @@ const SIZE: usize = 96 << 10;
 const MAKING: usize = 512 << 10;
 /// Numbers up to this are kept where the others are forgotten.
 const FEW: u32 = 8;
-/// Longest match for which a table counts: from there on looks leave a [`Trail`], and those that count never meet.
-pub(crate) const LONG: usize = 96;
 /// Bytes between the marks of a [`Trail`].
 const STEP: usize = 16;
 
@@ -68,8 +67,9 @@ impl Quick {
     /// Of an expression whose matches begin at most `before` bytes before one of `anchors`; `None` when its table would be
     /// too large in any case.
     pub(crate) fn new(hir: &Hir, before: usize, anchors: &[String]) -> Option<Quick> {
-        // One that looks far and counts goes its own way from each place: without its numbers, its ways meet.
-        let far = hir.properties().maximum_len().is_none_or(|longest| longest > LONG);
+        // One that looks far and counts goes its own way from each place: without its numbers, its ways meet. Values behind
+        // a name are looked at once.
+        let far = !anchors.is_empty() && hir.properties().maximum_len().is_none_or(|longest| longest > FAR);
         let ahead = if before == 0 { Some(0) } else { ahead(hir, anchors) };
         let anchored = if ahead.is_some() { Anchored::Yes } else { Anchored::No };
         let exact = || table(hir, anchored).map(|dfa| (dfa, true));

@@ -125,9 +125,9 @@ fn blanks(line: &[u8]) -> usize {
 }
 
 /// Whether a name below a heading is the rest of a rule's: `api_secret` below `vendor`, for `vendor api secret`.
-pub(crate) fn completes(name: &[u8], rest: &[Vec<u8>]) -> bool {
+pub(crate) fn completes(name: &[u8], rest: &[u8]) -> bool {
     let bare = name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
-    !rest.is_empty() && bare.eq(rest.concat())
+    !rest.is_empty() && bare.eq(rest.iter().copied().filter(|b| *b != b' '))
 }
 
 /// The default of a Terraform variable whose name `bytes[at..end]` is a part of: `variable "api_token" {`, and below it
