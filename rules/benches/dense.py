@@ -51,6 +51,8 @@ KINDS = {
     "json names": lambda: '"password": ',
     "values": lambda: f'password="{some(8)}", ',
     "long word": lambda: "password=" + "passwordtoken" * 300 + " ",
+    "headings with values": lambda: "".join(" " * n + f"{v}:\n" + " " * n + " token: a1b2c3d4\n"
+                                            for n in range(12) for v in dice.sample(["azure", "snowflake", "github"], 1)),
     "headings": lambda: "".join(" " * n + "stripe:\n" for n in range(12)),
     "urls": lambda: "://user:pass@",
     "templates": lambda: "https://user:{password}@host.example/ ",

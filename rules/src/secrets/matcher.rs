@@ -192,7 +192,17 @@ impl<'s> Search<'s, '_> {
                 if *generic {
                     continue;
                 }
-                for value in below.get_or_insert_with(|| section::below(bytes, start, end)) {
+                if below.is_none() && self.effort.may(*rule) {
+                    let (values, looked) = section::below(bytes, start, end);
+                    self.effort.spend(*rule, SLOW * looked);
+                    below = Some(values);
+                }
+                let Some(Some(values)) = &below else { continue };
+                if !self.effort.may(*rule) {
+                    continue;
+                }
+                self.effort.spend(*rule, LOOK * values.len());
+                for value in values {
                     let name = &bytes[value.name_start..value.name_end];
                     if followed.is_some() || rests.iter().any(|rest| section::completes(name, rest)) {
                         self.named(*rule, bytes, value, &mut dull, out);
