@@ -118,7 +118,7 @@ pub(crate) fn documented(bytes: &[u8], (start, end): (usize, usize)) -> bool {
     let host = &host[..ends.unwrap_or(host.len())];
     let own =
         |name: &&[u8]| host.strip_suffix(*name).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."));
-    DOCUMENTED.iter().any(|name| own(name))
+    DOCUMENTED.iter().any(own)
 }
 
 fn distinct(bytes: &[u8]) -> usize {

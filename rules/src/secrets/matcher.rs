@@ -12,7 +12,7 @@ use crate::secrets::foreign::{ForeignRule, ForeignSet};
 use crate::secrets::judge::{self, Around};
 use crate::secrets::known::Known;
 use crate::secrets::named::{self, Link, Value};
-use crate::secrets::prefilter::{Named, Prefilter, Waiting, follows};
+use crate::secrets::prefilter::{Named, Prefilter, Waiting, follows, next_letter};
 use crate::secrets::published::published;
 use crate::secrets::quick::{self, Trail};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
@@ -170,6 +170,7 @@ impl<'s> Search<'s, '_> {
                 return;
             }
             let begins = begins_word(bytes, start);
+            let next = next_letter(bytes, end);
             // Most names of a vendor end at the same byte.
             let mut known = (0, None);
             // What stands below, where the name is a heading.
@@ -179,7 +180,8 @@ impl<'s> Search<'s, '_> {
                 if !begins && !generic {
                     continue;
                 }
-                let followed = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max();
+                let likely = rests.iter().filter(|(first, _)| *first == 0 || *first == next);
+                let followed = likely.filter_map(|(_, rest)| follows(bytes, end, rest)).max();
                 if let Some(end) = followed {
                     if known.0 != end {
                         let value = named::value(bytes, start, end, &mut met);
@@ -204,7 +206,7 @@ impl<'s> Search<'s, '_> {
                 self.effort.spend(*rule, LOOK * values.len());
                 for value in values {
                     let name = &bytes[value.name_start..value.name_end];
-                    if followed.is_some() || rests.iter().any(|rest| section::completes(name, rest)) {
+                    if followed.is_some() || rests.iter().any(|(_, rest)| section::completes(name, rest)) {
                         self.named(*rule, bytes, value, &mut dull, out);
                     }
                 }

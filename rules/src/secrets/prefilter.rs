@@ -99,7 +99,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Named {
     pub(crate) rule: usize,
     pub(crate) generic: bool,
-    pub(crate) rests: Vec<Rest>,
+    /// What follows the literal, each after its first letter, which mostly tells that it does not; 0 where nothing need.
+    pub(crate) rests: Vec<(u8, Rest)>,
 }
 
 /// Words of a name that follow its literal, a blank between two.
@@ -115,6 +116,7 @@ impl Prefilter {
             }
             for name in &rule.spec.names {
                 let (begins, rest) = parts(name);
+                let rest = (rest.first().copied().unwrap_or(0), rest);
                 for spelling in spellings(&begins) {
                     let names = &mut literals.entry(spelling.into_bytes()).or_default().names;
                     match names.last_mut().filter(|last| last.rule == index) {
@@ -316,6 +318,12 @@ fn parts(name: &str) -> (String, Rest) {
     (begins.join(" "), rest.join(" ").into_bytes().into())
 }
 
+/// The letter that the next word of a name begins with, as [`Named::rests`] has it, where a literal ends at `at`.
+pub(crate) fn next_letter(bytes: &[u8], at: usize) -> u8 {
+    let separated = matches!(bytes.get(at), Some(b'_' | b'-' | b'.' | b' '));
+    bytes.get(at + usize::from(separated)).map_or(0, |b| b | 0x20)
+}
+
 /// Where a name ends whose literal ends at `at`, if its other words follow.
 pub(crate) fn follows(bytes: &[u8], mut at: usize, rest: &[u8]) -> Option<usize> {
     if rest.is_empty() {
@@ -323,10 +331,6 @@ pub(crate) fn follows(bytes: &[u8], mut at: usize, rest: &[u8]) -> Option<usize>
     }
     for word in rest.split(|b| *b == b' ') {
         at += usize::from(matches!(bytes.get(at), Some(b'_' | b'-' | b'.' | b' ')));
-        // Mostly it is not so, and the first letter tells.
-        if bytes.get(at)? | 0x20 != word[0] | 0x20 {
-            return None;
-        }
         if !bytes.get(at..at + word.len())?.eq_ignore_ascii_case(word) {
             return None;
         }
