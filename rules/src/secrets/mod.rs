@@ -5,6 +5,7 @@ pub(crate) mod checksum;
 pub(crate) mod chosen;
 pub(crate) mod companion;
 pub(crate) mod decode;
+pub(crate) mod edges;
 pub(crate) mod effort;
 pub(crate) mod entropy;
 pub(crate) mod foreign;
