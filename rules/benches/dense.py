@@ -8,7 +8,7 @@ kind: beginnings of tokens, names without values, commands, headers of keys, esc
 measured is the CPU time of the whole process without its start; `!` marks a file that was not examined to its end.
 """
 
-import base64, json, os, random, string, subprocess, sys, tempfile
+import base64, json, os, random, string, subprocess, sys, tempfile, tomllib
 from pathlib import Path
 
 SIZE = 10 << 20
@@ -30,6 +30,16 @@ def to_base64(text):
     return base64.b64encode(text.encode()).decode()
 
 
+def packs(field):
+    """What all packs' secret rules say in a field."""
+    found = set()
+    for path in sorted((Path(__file__).resolve().parents[1] / "packs/secrets").glob("*.toml")):
+        for rule in tomllib.loads(path.read_text()).get("secret", []):
+            found.update(rule.get(field, []))
+    return sorted(found)
+
+
+ANCHORS, NAMES = packs("anchors"), packs("names")
 PREFIXES = ["gh" + "p_", "gl" + "pat-", "AK" + "IA", "sk" + "-", "sk_" + "live_", "xo" + "xb-", "SG" + ".", "np" + "m_",
             "AI" + "za", "ey" + "J", "ya" + "29.", "hv" + "s.", "sq0" + "atp-", "github" + "_pat_", "123456789" + ":AA"]
 HEADER = "-" * 5 + "BEGIN {} PRIVATE KEY" + "-" * 5
@@ -41,6 +51,8 @@ KINDS = {
     "json names": lambda: '"password": ',
     "values": lambda: f'password="{some(8)}", ',
     "long word": lambda: "password=" + "passwordtoken" * 300 + " ",
+    "headings with values": lambda: "".join(" " * n + f"{v}:\n" + " " * n + " token: a1b2c3d4\n"
+                                            for n in range(12) for v in dice.sample(["azure", "snowflake", "github"], 1)),
     "headings": lambda: "".join(" " * n + "stripe:\n" for n in range(12)),
     "urls": lambda: "://user:pass@",
     "templates": lambda: "https://user:{password}@host.example/ ",
@@ -62,6 +74,14 @@ KINDS = {
     **{f"prefix {p}": (lambda p=p: p) for p in PREFIXES},
     **{f"too short {p}": (lambda p=p: p + some(17) + " ") for p in PREFIXES},
     "all prefixes": lambda: dice.choice(PREFIXES),
+    "every anchor": lambda: "".join(dice.choices(ANCHORS, k=500)),
+    "every anchor, cut": lambda: "".join(a + some(17) + " " for a in dice.choices(ANCHORS, k=500)),
+    "every anchor, long": lambda: "".join(a + some(80) + "\n" for a in dice.choices(ANCHORS, k=500)),
+    "every name": lambda: "".join(n.replace(" ", "_") + "=" for n in dice.choices(NAMES, k=500)),
+    "every name, cut": lambda: "".join(f'{n.replace(" ", "_")}="{some(9)}"\n' for n in dice.choices(NAMES, k=500)),
+    "every name, long": lambda: "".join(f'{n.replace(" ", "_")}="{some(43)}"\n' for n in dice.choices(NAMES, k=500)),
+    "every name as heading": lambda: "".join(f'[{n}]\ntoken = {some(9)}\n' for n in dice.choices(NAMES, k=500)),
+    "alone": lambda: "pk_" + some(8, "123456789") + "_" + some(32, string.ascii_uppercase + "123456789") + " ",
 }
 
 

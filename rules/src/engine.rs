@@ -391,7 +391,7 @@ fn place_hit(page: &Arc<Page>, entry: &Entry, at: Option<usize>, secret: &str, b
         _ => (entry.span, Some(Secret::new(secret.as_bytes().to_vec()))),
     };
     let (page, worth) = (Arc::clone(page), Worth::default());
-    Hit { page, grade: Grade::Named, note: None, worth, at, decoded, shown: 0, rank: 3 }
+    Hit { page, grade: Grade::Named, note: None, worth, at, decoded, shown: 0, rank: 3, alone: None }
 }
 
 /// Extensions of files in which `name = value` is a value, not code.

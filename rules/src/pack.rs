@@ -69,6 +69,10 @@ pub struct SecretSpec {
     /// The secret is not one when any of these matches it.
     #[serde(default)]
     pub allow: Vec<String>,
+    /// Words one of which stands within 1,024 bytes of the secret, capitals or not: for shapes that other vendors use too, and
+    /// for parts of a credential that open nothing alone. Where none does, the generic rules leave the secret alone too.
+    #[serde(default)]
+    pub near: Vec<String>,
     /// Judge the value as the generic rule does: more evidence than a name is needed.
     #[serde(default)]
     pub generic: bool,

@@ -3,7 +3,8 @@
 
 use crate::secret::mask;
 use crate::secrets::judge::Around;
-use crate::secrets::matcher::{SecretSet, settle};
+use crate::secrets::matcher::SecretSet;
+use crate::secrets::settle::settle;
 use crate::settings::predicate::url_password;
 
 /// Longest line shown.
@@ -14,7 +15,7 @@ pub(crate) fn line(set: &SecretSet, text: &str) -> String {
     let bytes = urls(text).into_bytes();
     let mut shown = Vec::with_capacity(bytes.len());
     let mut from = 0;
-    let mut hits = set.hits(&bytes, Around::CONFIG, &|_| false).0;
+    let mut hits = set.suspects(&bytes, Around::CONFIG, &|_| false).0;
     hits.extend(set.foreign.hits(&bytes, "").0);
     for hit in settle(hits) {
         shown.extend_from_slice(&bytes[from..hit.at.0.max(from)]);

@@ -94,6 +94,33 @@ pub(crate) fn reference(value: &[u8]) -> bool {
         || has(b"getenv")
 }
 
+/// Hosts that are kept for documentation (RFC 2606): nobody can sign in there.
+const DOCUMENTED: &[&[u8]] = &[b"example.com", b"example.net", b"example.org"];
+/// How far from its scheme a secret may stand in an address.
+const ADDRESS: usize = 256;
+
+/// Whether a secret stands in an address of documentation: `https://dev:pw@git.example.com/`.
+pub(crate) fn documented(bytes: &[u8], (start, end): (usize, usize)) -> bool {
+    let before = &bytes[start.saturating_sub(ADDRESS)..start];
+    let outside = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>');
+    let word = &before[before.iter().rposition(outside).map_or(0, |i| i + 1)..];
+    let Some(scheme) = memmem::rfind(word, b"://") else { return false };
+    let host = match bytes.get(end) {
+        Some(b'@') => &bytes[end + 1..],
+        _ => {
+            let behind = &word[scheme + 3..];
+            let authority =
+                behind.split(|b| matches!(b, b'/' | b'?' | b'#' | b';')).next().unwrap_or_default();
+            authority.rsplit(|b| *b == b'@').next().unwrap_or_default()
+        }
+    };
+    let ends = host.iter().position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'-'));
+    let host = &host[..ends.unwrap_or(host.len())];
+    let own =
+        |name: &&[u8]| host.strip_suffix(*name).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."));
+    DOCUMENTED.iter().any(own)
+}
+
 fn distinct(bytes: &[u8]) -> usize {
     let mut seen = [false; 256];
     bytes.iter().for_each(|b| seen[usize::from(*b)] = true);
@@ -141,6 +168,32 @@ mod tests {
         }
         for real in ["q9Xv2LmT7bRw4Zc8", "dGhpcyBpcyBub3Q"] {
             assert!(placeholder(real.as_bytes()).is_none(), "{real}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_documentation() {
+        let stands = |text: &str| {
+            let start = text.find("hunter2").unwrap();
+            documented(text.as_bytes(), (start, start + 7))
+        };
+        for text in [
+            "https://dev:hunter2@example.com/x.git",
+            "URL=ftp://dev:hunter2@files.example.org:22",
+            "'https://api.example.net/v1?key=hunter2'",
+            "jdbc:mysql://db.example.com:3306/app?user=app&password=hunter2",
+        ] {
+            assert!(stands(text), "{text}");
+        }
+        for text in [
+            "https://dev:hunter2@acme.io/?next=https://example.com",
+            "smtp://dev@example.com:hunter2@mail.acme.io",
+            "https://dev:hunter2@myexample.com",
+            "https://example.com password=hunter2",
+            "me@example.com pw: hunter2",
+            "https://example.com.acme.io/?key=hunter2",
+        ] {
+            assert!(!stands(text), "{text}");
         }
     }
 

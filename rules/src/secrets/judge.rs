@@ -6,6 +6,7 @@ use crate::rule::{Grade, Severity};
 use crate::secrets::allow;
 use crate::secrets::chosen;
 use crate::secrets::entropy::shannon;
+use crate::secrets::known::{Known, Name};
 use crate::secrets::named::{Link, Value};
 use crate::secrets::words::{mean, wordy};
 use aho_corasick::AhoCorasick;
@@ -42,56 +43,6 @@ impl Around {
         let most =
             if self.setting == Setting::Config && !self.samples { Severity::Medium } else { Severity::Low };
         severity.min(most)
-    }
-}
-
-/// Vendors whose own rules know what their tokens look like.
-#[derive(Default)]
-pub(crate) struct Known {
-    /// What names of their variables hold, without separators.
-    pub(crate) names: Vec<String>,
-    /// What a word of such a name begins, without separators, where a vendor's name would be too short: `ddapikey`.
-    pub(crate) aliases: Vec<String>,
-    /// What their tokens begin with.
-    pub(crate) prefixes: Vec<String>,
-}
-
-impl Known {
-    /// Whether a vendor's rules judge such a token or such a name.
-    fn tells(&self, secret: &[u8], name: &Name) -> bool {
-        self.prefixes.iter().any(|p| secret.starts_with(p.as_bytes()))
-            || self.names.iter().any(|n| name.squeezed.contains(n.as_str()))
-            || name.words().any(|rest| self.aliases.iter().any(|a| rest.starts_with(a.as_str())))
-    }
-}
-
-/// A name without separators, in small letters.
-struct Name {
-    squeezed: String,
-    /// Where its words begin.
-    starts: Vec<usize>,
-}
-
-impl Name {
-    fn new(name: &[u8]) -> Name {
-        let mut made = Name { squeezed: String::with_capacity(name.len()), starts: Vec::new() };
-        let mut before = b'_';
-        for b in name.iter().copied() {
-            if b.is_ascii_alphanumeric() {
-                let humped = before.is_ascii_lowercase() && b.is_ascii_uppercase();
-                if humped || !before.is_ascii_alphanumeric() {
-                    made.starts.push(made.squeezed.len());
-                }
-                made.squeezed.push(char::from(b.to_ascii_lowercase()));
-            }
-            before = b;
-        }
-        made
-    }
-
-    /// From each word to the end.
-    fn words(&self) -> impl Iterator<Item = &str> {
-        self.starts.iter().filter_map(|at| self.squeezed.get(*at..))
     }
 }
 
@@ -241,6 +192,8 @@ pub(crate) fn generic(bytes: &[u8], value: &Value, setting: Setting, known: &Kno
         return None;
     }
     match plain {
+        // A piece of a connection string, whose own rules know which of its parts belong together, or of code.
+        true if bytes.get(value.end) == Some(&b';') => None,
         true if (kinds(secret) < 3 && secret.len() < 24) || value.start > value.name_end + 4 => None,
         true => Some(Grade::Guessed),
         false => Some(grade),

@@ -6,18 +6,20 @@ use crate::secrets::allow;
 use crate::secrets::checksum::{Evidence, Proof, Seen, Worth};
 use crate::secrets::chosen;
 use crate::secrets::decode;
+use crate::secrets::edges::{begins, begins_word, monotonous, right_edge};
 use crate::secrets::effort::Effort;
 use crate::secrets::entropy::shannon;
 use crate::secrets::foreign::{ForeignRule, ForeignSet};
-use crate::secrets::judge::{self, Around, Known};
+use crate::secrets::judge::{self, Around};
+use crate::secrets::known::Known;
 use crate::secrets::named::{self, Link, Value};
-use crate::secrets::prefilter::{Prefilter, Waiting, follows};
+use crate::secrets::prefilter::{Named, Prefilter, Waiting, follows, next_letter};
 use crate::secrets::published::published;
 use crate::secrets::quick::{self, Trail};
 use crate::secrets::rules::{Compiled, FAR, SecretRule};
 use crate::secrets::section;
+use crate::secrets::settle::{settle, vouched};
 use crate::secrets::telling;
-use aho_corasick::AhoCorasick;
 use regex_automata::{Anchored, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub(crate) struct Hit {
     pub(crate) shown: usize,
     /// Wins over another hit of the same grade at the same bytes: the place over the vendor over the generic rule.
     pub(crate) rank: u8,
+    /// The rule, while nothing near has been found to vouch for it.
+    pub(crate) alone: Option<usize>,
 }
 
 impl Hit {
@@ -60,14 +64,25 @@ impl Hit {
 impl SecretSet {
     pub(crate) fn new(rules: Vec<SecretRule>, vendors: Vec<String>, foreign: Vec<ForeignRule>) -> SecretSet {
         let prefilter = Prefilter::new(&rules);
-        let vendors =
-            Known { aliases: aliases(&rules, &vendors), names: vendors, prefixes: prefixes(&rules) };
+        let vendors = Known::new(&rules, vendors);
         SecretSet { rules, vendors, prefilter, foreign: ForeignSet::new(foreign) }
     }
 
     /// Every secret in the bytes, also in encoded stretches, one hit per stretch of bytes, in order. The second is a
     /// rule that had more near misses than it was given time for, so that not all of them were tried.
     pub(crate) fn hits<'s, 'p>(
+        &'s self,
+        bytes: &[u8],
+        around: Around,
+        off: &'p dyn Fn(&Page) -> bool,
+    ) -> (Vec<Hit>, Option<&'s str>) {
+        let (mut hits, dense) = self.suspects(bytes, around, off);
+        hits.retain(|hit| hit.alone.is_none());
+        (hits, dense)
+    }
+
+    /// As [`SecretSet::hits`], and what would be one if something near vouched for it: for lines torn out of their file.
+    pub(crate) fn suspects<'s, 'p>(
         &'s self,
         bytes: &[u8],
         around: Around,
@@ -123,7 +138,20 @@ impl<'s> Search<'s, '_> {
                 }
             });
         }
+        for hit in &mut out {
+            hit.alone = hit.alone.filter(|rule| !self.vouched(*rule, bytes, hit.at));
+        }
         settle(out)
+    }
+
+    /// Whether something near vouches for what a rule has found.
+    fn vouched(&mut self, index: usize, bytes: &[u8], at: (usize, usize)) -> bool {
+        if !self.effort.may(index) {
+            return false;
+        }
+        let (vouched, looked) = vouched(&self.set.rules[index], bytes, at);
+        self.effort.spend(index, looked);
+        vouched
     }
 
     fn plain(&mut self, bytes: &[u8], out: &mut Vec<Hit>) {
@@ -143,16 +171,18 @@ impl<'s> Search<'s, '_> {
                 return;
             }
             let begins = begins_word(bytes, start);
+            let next = next_letter(bytes, end);
             // Most names of a vendor end at the same byte.
             let mut known = (0, None);
             // What stands below, where the name is a heading.
             let mut below = None;
-            for (rule, rests) in &waiting.names {
+            for Named { rule, generic, rests } in &waiting.names {
                 // `POSTGRES_PASSWORD` is not about `es`; `mytoken` is about a token.
-                if !begins && !set.rules[*rule].spec.generic {
+                if !begins && !generic {
                     continue;
                 }
-                let followed = rests.iter().filter_map(|rest| follows(bytes, end, rest)).max();
+                let likely = rests.iter().filter(|(first, _)| *first == 0 || *first == next);
+                let followed = likely.filter_map(|(_, rest)| follows(bytes, end, rest)).max();
                 if let Some(end) = followed {
                     if known.0 != end {
                         let value = named::value(bytes, start, end, &mut met);
@@ -162,12 +192,22 @@ impl<'s> Search<'s, '_> {
                         self.named(*rule, bytes, value, &mut dull, out);
                     }
                 }
-                if set.rules[*rule].spec.generic {
+                if *generic {
                     continue;
                 }
-                for value in below.get_or_insert_with(|| section::below(bytes, start, end)) {
+                if below.is_none() && self.effort.may(*rule) {
+                    let (values, looked) = section::below(bytes, start, end);
+                    self.effort.spend(*rule, SLOW * looked);
+                    below = Some(values);
+                }
+                let Some(Some(values)) = &below else { continue };
+                if !self.effort.may(*rule) {
+                    continue;
+                }
+                self.effort.spend(*rule, LOOK * values.len());
+                for value in values {
                     let name = &bytes[value.name_start..value.name_end];
-                    if followed.is_some() || rests.iter().any(|rest| section::completes(name, rest)) {
+                    if followed.is_some() || rests.iter().any(|(_, rest)| section::completes(name, rest)) {
                         self.named(*rule, bytes, value, &mut dull, out);
                     }
                 }
@@ -223,7 +263,7 @@ impl<'s> Search<'s, '_> {
         self.effort.spend(index, JUDGE);
         let before = out.len();
         rule.judge(compiled, bytes, secret, shown, out);
-        self.doubt(rule, bytes, before, out);
+        self.doubt(index, bytes, before, out);
     }
 
     /// Where the match ends that a rule's expression finds, if it finds one.
@@ -315,15 +355,17 @@ impl<'s> Search<'s, '_> {
         };
         rule.judge(compiled, bytes, (value.start, end), rule.spec.shown.unwrap_or(0), out);
         out[before..].iter_mut().for_each(|hit| hit.grade = hit.grade.min(sure));
-        self.doubt(rule, bytes, before, out);
+        self.doubt(index, bytes, before, out);
     }
 
     /// What stands in every test suite and manual is only guessed there, and so is a password that is a word.
-    fn doubt(&self, rule: &SecretRule, bytes: &[u8], before: usize, out: &mut Vec<Hit>) {
+    fn doubt(&self, index: usize, bytes: &[u8], before: usize, out: &mut Vec<Hit>) {
+        let rule = &self.set.rules[index];
         if out.len() > before && (self.off)(&rule.page) {
             out.truncate(before);
         }
         for hit in &mut out[before..] {
+            hit.alone = (!rule.spec.near.is_empty()).then_some(index);
             if self.around.samples && rule.common() {
                 hit.grade = Grade::Guessed;
                 hit.note =
@@ -353,8 +395,15 @@ impl SecretRule {
                 || (self.spec.chosen && chosen::stand_in(secret))
         };
         let allowed = || compiled.allow.iter().any(|a| a.is_match(Input::new(secret)));
+        let documented =
+            || (self.spec.chosen || self.spec.generic) && !proved && allow::documented(bytes, at);
         // A proof outweighs looks: a token whose checksum holds is no placeholder.
-        if said.proof == Proof::Harmless || (!proved && dull()) || allowed() || published(secret) {
+        if said.proof == Proof::Harmless
+            || (!proved && dull())
+            || allowed()
+            || documented()
+            || published(secret)
+        {
             return;
         }
         let grade = match said.proof {
@@ -364,155 +413,8 @@ impl SecretRule {
         };
         let rank = if self.spec.generic { 0 } else { 2 };
         let (page, note) = (Arc::clone(&self.page), said.note());
-        out.push(Hit { page, grade, note, worth: said.worth, at, decoded: None, shown, rank });
+        out.push(Hit { page, grade, note, worth: said.worth, at, decoded: None, shown, rank, alone: None });
     }
-}
-
-/// Anchors that only a vendor's tokens begin with: `hvs.`, `glpat-`, `AKCp`.
-fn prefixes(rules: &[SecretRule]) -> Vec<String> {
-    let anchors =
-        rules.iter().filter(|r| r.spec.before == 0 && !r.spec.generic).flat_map(|r| &r.spec.anchors);
-    let marked = |a: &str| a.bytes().any(|b| b.is_ascii_uppercase());
-    let distinct = |a: &&String| {
-        (a.len() > 3 && (a.ends_with(['_', '-', '.']) || marked(a)))
-            || (a.ends_with('.') && marked(a))
-            || a.len() > 7
-    };
-    anchors.filter(distinct).cloned().collect()
-}
-
-/// Words that names of all vendors have.
-const PLAIN: &[&str] = &[
-    "access",
-    "account",
-    "api",
-    "app",
-    "apikey",
-    "application",
-    "auth",
-    "bearer",
-    "client",
-    "consumer",
-    "deploy",
-    "encryption",
-    "integration",
-    "key",
-    "license",
-    "linking",
-    "master",
-    "password",
-    "personal",
-    "private",
-    "project",
-    "secret",
-    "server",
-    "service",
-    "session",
-    "shared",
-    "signing",
-    "storage",
-    "subscription",
-    "token",
-    "user",
-    "webhook",
-    "write",
-    "x",
-];
-
-/// Names that vendors' rules wait for and that do not hold the vendor's own: `dd api key`, `scw token`.
-fn aliases(rules: &[SecretRule], vendors: &[String]) -> Vec<String> {
-    let names = rules.iter().filter(|r| !r.spec.generic).flat_map(|r| &r.spec.names);
-    // All vendors at once: each start waits for this.
-    let known = AhoCorasick::new(vendors).ok();
-    let own = names.filter(|name| name.split([' ', '_', '-']).any(|word| !PLAIN.contains(&word)));
-    let mut found: Vec<String> = own
-        .map(|name| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase())
-        .filter(|name| name.len() > 3 && !known.as_ref().is_some_and(|known| known.is_match(name)))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-/// Of hits that overlap, the surest stays, then the vendor's, then the longest.
-pub(crate) fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
-    hits.sort_by(|a, b| a.at.0.cmp(&b.at.0).then(b.at.1.cmp(&a.at.1)));
-    let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
-    for hit in hits {
-        match kept.last_mut() {
-            Some(last) if hit.at.0 < last.at.1 && !apart(last, &hit) => {
-                if better(&hit, last) {
-                    *last = hit;
-                }
-            }
-            _ => kept.push(hit),
-        }
-    }
-    kept
-}
-
-/// Whether one hit tells more than the other.
-fn better(hit: &Hit, other: &Hit) -> bool {
-    // That a name or a header stands before it does not make a token work whose checksum is wrong.
-    let stands = |refuted: &Hit, by_name: &Hit| {
-        let beginning = refuted.shown > 0 && by_name.rank < 3 && by_name.grade <= Grade::Named;
-        refuted.worth.refuted && !by_name.worth.refuted && (by_name.rank == 0 || beginning)
-    };
-    if stands(hit, other) || stands(other, hit) {
-        return stands(hit, other);
-    }
-    let weight = |h: &Hit| (h.grade, h.rank, h.at.1 - h.at.0);
-    weight(hit) > weight(other)
-}
-
-/// Two different secrets decoded from one stretch (a base64 of a whole file) do not compete.
-fn apart(a: &Hit, b: &Hit) -> bool {
-    match (&a.decoded, &b.decoded) {
-        (Some(x), Some(y)) => a.at == b.at && x.expose() != y.expose(),
-        _ => false,
-    }
-}
-
-/// Whether a name begins at `at`: after no letter, or as a capital after a small one.
-fn begins_word(bytes: &[u8], at: usize) -> bool {
-    let before = at.checked_sub(1).map(|i| bytes[i]);
-    before.is_none_or(|b| {
-        !b.is_ascii_alphabetic() || (b.is_ascii_lowercase() && bytes[at].is_ascii_uppercase())
-    })
-}
-
-/// Whether one byte is all that follows: padding, a line, a picture; no secret goes on like that.
-fn monotonous(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at..at + 12).is_some_and(|next| next.iter().all(|b| *b == next[0]))
-}
-
-/// Whether a token may begin at `at`: at the edge of a word, or where another one has just ended.
-fn begins(bytes: &[u8], at: usize, found: &[Hit]) -> bool {
-    left_edge(bytes, at) || found.last().is_some_and(|hit| hit.at.1 == at && hit.decoded.is_none())
-}
-
-/// Whether a token may begin at `at`: not in the middle of a word, unless the word is an escape sequence.
-fn left_edge(bytes: &[u8], at: usize) -> bool {
-    let before = |n: usize| at.checked_sub(n).map(|i| bytes[i]);
-    let hex = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_hexdigit());
-    match before(1) {
-        None => true,
-        Some(b) if !b.is_ascii_alphanumeric() => true,
-        // What is no letter itself is in the middle of no word: `page?key=`.
-        _ if bytes.get(at).is_some_and(|b| !b.is_ascii_alphanumeric() && *b != b'_') => true,
-        Some(b'n' | b'r' | b't' | b'b' | b'f' | b'0') if before(2) == Some(b'\\') => true,
-        _ if hex(before(1)) && hex(before(2)) => {
-            before(3) == Some(b'%')
-                || (before(3) == Some(b'x') && before(4) == Some(b'\\'))
-                || (before(5) == Some(b'u') && before(6) == Some(b'\\'))
-        }
-        _ => false,
-    }
-}
-
-/// Whether a token may end at `at`.
-fn right_edge(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at).is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_')
 }
 
 #[cfg(test)]
@@ -591,7 +493,7 @@ mod tests {
     #[test]
     fn near_misses_cost_no_more_than_their_share() {
         let rule = "[[secret]]\nid = \"acme\"\ntitle = \"t\"\nseverity = \"high\"\nwhy = \"w\"\nadvice = \"a\"\n\
-                    anchors = [\"-acme\"]\npattern = '-acme[0-9a-z-]{2,300}!'\n";
+                    anchors = [\"-acme\"]\npattern = '-acme[0-9a-z-]{2,240}!'\n";
         let mut packs = crate::pack::Packs::default();
         packs.add("own.toml", rule);
         let (engine, errors) = Engine::new(packs);

@@ -91,11 +91,20 @@ pub(crate) struct Waiting {
     /// Token rules, with the literal as the rule spells it.
     pub(crate) tokens: Vec<(usize, Vec<u8>)>,
     /// Rules for values behind a name that begins with the literal, each with the words that may follow it.
-    pub(crate) names: Vec<(usize, Vec<Rest>)>,
+    pub(crate) names: Vec<Named>,
 }
 
-/// Words of a name that follow its literal.
-pub(crate) type Rest = Vec<Vec<u8>>;
+/// A rule for values behind a name. What is asked at each mention of the name stands here and not in the rule, which is
+/// far away in memory.
+pub(crate) struct Named {
+    pub(crate) rule: usize,
+    pub(crate) generic: bool,
+    /// What follows the literal, each after its first letter, which mostly tells that it does not; 0 where nothing need.
+    pub(crate) rests: Vec<(u8, Rest)>,
+}
+
+/// Words of a name that follow its literal, a blank between two.
+pub(crate) type Rest = Box<[u8]>;
 
 impl Prefilter {
     pub(crate) fn new(rules: &[SecretRule]) -> Prefilter {
@@ -107,11 +116,15 @@ impl Prefilter {
             }
             for name in &rule.spec.names {
                 let (begins, rest) = parts(name);
+                let rest = (rest.first().copied().unwrap_or(0), rest);
                 for spelling in spellings(&begins) {
                     let names = &mut literals.entry(spelling.into_bytes()).or_default().names;
-                    match names.last_mut().filter(|(last, _)| *last == index) {
-                        Some((_, rests)) => rests.push(rest.clone()),
-                        None => names.push((index, vec![rest.clone()])),
+                    match names.last_mut().filter(|last| last.rule == index) {
+                        Some(last) => last.rests.push(rest.clone()),
+                        None => {
+                            let generic = rule.spec.generic;
+                            names.push(Named { rule: index, generic, rests: vec![rest.clone()] });
+                        }
                     }
                 }
             }
@@ -302,12 +315,21 @@ fn parts(name: &str) -> (String, Rest) {
     let words: Vec<&str> = lower.split(' ').collect();
     let alone = words[0].len() >= RARE && !COMMON.contains(&words[0]);
     let (begins, rest) = words.split_at(if alone { 1 } else { words.len().min(2) });
-    (begins.join(" "), rest.iter().map(|w| w.as_bytes().to_vec()).collect())
+    (begins.join(" "), rest.join(" ").into_bytes().into())
+}
+
+/// The letter that the next word of a name begins with, as [`Named::rests`] has it, where a literal ends at `at`.
+pub(crate) fn next_letter(bytes: &[u8], at: usize) -> u8 {
+    let separated = matches!(bytes.get(at), Some(b'_' | b'-' | b'.' | b' '));
+    bytes.get(at + usize::from(separated)).map_or(0, |b| b | 0x20)
 }
 
 /// Where a name ends whose literal ends at `at`, if its other words follow.
-pub(crate) fn follows(bytes: &[u8], mut at: usize, rest: &Rest) -> Option<usize> {
-    for word in rest {
+pub(crate) fn follows(bytes: &[u8], mut at: usize, rest: &[u8]) -> Option<usize> {
+    if rest.is_empty() {
+        return Some(at);
+    }
+    for word in rest.split(|b| *b == b' ') {
         at += usize::from(matches!(bytes.get(at), Some(b'_' | b'-' | b'.' | b' ')));
         if !bytes.get(at..at + word.len())?.eq_ignore_ascii_case(word) {
             return None;

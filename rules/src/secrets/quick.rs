@@ -2,6 +2,7 @@
 //! a byte and stops at the first byte that cannot be. Regular expressions that count far (`{0,200}`) have no small
 //! table; theirs forgets the numbers and only says where the expression has to be tried.
 
+use crate::secrets::rules::FAR;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::primitives::StateID;
@@ -66,11 +67,15 @@ impl Quick {
     /// Of an expression whose matches begin at most `before` bytes before one of `anchors`; `None` when its table would be
     /// too large in any case.
     pub(crate) fn new(hir: &Hir, before: usize, anchors: &[String]) -> Option<Quick> {
+        // One that looks far and counts goes its own way from each place: without its numbers, its ways meet. Values behind
+        // a name are looked at once.
+        let far = !anchors.is_empty() && hir.properties().maximum_len().is_none_or(|longest| longest > FAR);
         let ahead = if before == 0 { Some(0) } else { ahead(hir, anchors) };
         let anchored = if ahead.is_some() { Anchored::Yes } else { Anchored::No };
         let exact = || table(hir, anchored).map(|dfa| (dfa, true));
         let without = |most| table(&relaxed(hir, most), anchored).map(|dfa| (dfa, false));
-        let (dfa, exact) = exact().or_else(|| without(FEW)).or_else(|| without(1))?;
+        let made = if far { None } else { exact() };
+        let (dfa, exact) = made.or_else(|| without(FEW)).or_else(|| without(1))?;
         let fresh = match anchored {
             Anchored::No => dfa.universal_start_state(Anchored::No),
             _ => None,

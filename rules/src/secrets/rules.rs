@@ -24,8 +24,10 @@ pub(crate) struct SecretRule {
     tries: AtomicU32,
 }
 
-/// Tries from which a table pays.
-const OFTEN: u32 = 48;
+/// Tries from which a table pays, because making one takes about as long; a try over many bytes counts for several.
+const OFTEN: u32 = 400;
+/// Bytes of which a try counts for one.
+const SHORT: usize = 64;
 
 /// What is made of the regular expressions.
 pub(crate) struct Compiled {
@@ -37,6 +39,8 @@ pub(crate) struct Compiled {
     /// Shortest possible match.
     pub(crate) least: usize,
     pub(crate) allow: Vec<Regex>,
+    /// One of these words must stand near.
+    pub(crate) near: Option<Regex>,
     /// What it is, and the identifier.
     pub(crate) beside: Vec<(String, Regex)>,
 }
@@ -74,7 +78,8 @@ impl SecretRule {
         if let Some(made) = self.quick.get() {
             return made.as_ref();
         }
-        if self.tries.fetch_add(1, Ordering::Relaxed) < OFTEN {
+        let weight = 1 + self.compiled().map_or(0, |compiled| compiled.reach / SHORT) as u32;
+        if self.tries.fetch_add(weight, Ordering::Relaxed) < OFTEN {
             return None;
         }
         self.quick.get_or_init(|| self.table()).as_ref()
@@ -118,6 +123,7 @@ impl SecretRule {
             build(&source, longest + self.spec.before).map_err(|e| format!("field `{field}`: {e}"))?;
         let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").unwrap_or(0);
         let allow = self.spec.allow.iter().map(|a| build(a, 0).map_err(|e| format!("field `allow`: {e}")));
+        let near = (!self.spec.near.is_empty()).then(|| build(&any_of(&self.spec.near), FAR + 1));
         let beside = self.spec.beside.iter().map(|b| {
             build(&b.pattern, 0).map(|r| (b.what.clone(), r)).map_err(|e| format!("field `beside`: {e}"))
         });
@@ -127,6 +133,7 @@ impl SecretRule {
             reach: longest,
             least: bounds.0,
             allow: allow.collect::<Result<_, _>>()?,
+            near: near.transpose().map_err(|e| format!("field `near`: {e}"))?,
             beside: beside.collect::<Result<_, _>>()?,
         })
     }
@@ -151,6 +158,12 @@ fn prefixes(pattern: &str) -> Vec<Vec<u8>> {
 fn bounds(pattern: &str) -> (usize, Option<usize>) {
     let Ok(hir) = syntax::parse_with(pattern, &syntax_config()) else { return (0, None) };
     (hir.properties().minimum_len().unwrap_or(0), hir.properties().maximum_len())
+}
+
+/// Any of these words, capitals or not.
+fn any_of(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| regex_syntax::escape(word)).collect();
+    format!("(?i){}", words.join("|"))
 }
 
 /// Byte-oriented: input need not be UTF-8.

@@ -26,12 +26,14 @@ const FLOW: [&[u8]; 4] = [b"\":{\"", b"\": {\"", b"\\\":{\\\"", b": { "];
 /// Bytes of a heading before and behind the name.
 const EDGE: usize = 40;
 
-/// Values with telling names below the heading that `bytes[at..end]` is a part of; nothing when it is in none.
-pub(crate) fn below(bytes: &[u8], at: usize, end: usize) -> Vec<Value> {
+/// Values with telling names below the heading that `bytes[at..end]` is a part of, `None` when it is in none, and how many
+/// bytes were looked at.
+pub(crate) fn below(bytes: &[u8], at: usize, end: usize) -> (Option<Vec<Value>>, usize) {
+    let Some((heading, first)) = heading(bytes, at, end) else { return (None, 0) };
+    let mut from = first;
     let mut found = Vec::new();
-    let Some((heading, mut from)) = heading(bytes, at, end) else { return found };
     if heading == Heading::Flow {
-        return flow(bytes, from);
+        return (Some(flow(bytes, from)), LINE);
     }
     let lines = if heading == Heading::Line { 1 } else { LINES };
     for _ in 0..lines {
@@ -49,7 +51,7 @@ pub(crate) fn below(bytes: &[u8], at: usize, end: usize) -> Vec<Value> {
         found.extend(of_line(bytes, from, from + line.len()));
         from += line.len() + 1;
     }
-    found
+    (Some(found), from - first)
 }
 
 /// Values between braces on one line.
@@ -125,9 +127,9 @@ fn blanks(line: &[u8]) -> usize {
 }
 
 /// Whether a name below a heading is the rest of a rule's: `api_secret` below `vendor`, for `vendor api secret`.
-pub(crate) fn completes(name: &[u8], rest: &[Vec<u8>]) -> bool {
+pub(crate) fn completes(name: &[u8], rest: &[u8]) -> bool {
     let bare = name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
-    !rest.is_empty() && bare.eq(rest.concat())
+    !rest.is_empty() && bare.eq(rest.iter().copied().filter(|b| *b != b' '))
 }
 
 /// The default of a Terraform variable whose name `bytes[at..end]` is a part of: `variable "api_token" {`, and below it
@@ -154,7 +156,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         let at = text.find("acme").unwrap();
-        let values = below(text.as_bytes(), at, at + 4);
+        let values = below(text.as_bytes(), at, at + 4).0.unwrap_or_default();
         values.iter().map(|v| &text[v.start..v.end]).collect()
     }
 

@@ -10,6 +10,7 @@ use crate::secrets::companion;
 use crate::secrets::decode::utf16::{self, Offsets, Order};
 use crate::secrets::judge::Around;
 use crate::secrets::matcher::{Hit, SecretSet};
+use crate::secrets::settle::settle;
 use crate::settings::entry::Lines;
 use std::sync::Arc;
 
@@ -201,7 +202,7 @@ impl<'a> Stream<'a> {
         extra.retain(|hit| !off(&hit.page) && !redact::is_marker(hit.secret(bytes)));
         if !extra.is_empty() {
             hits.extend(extra);
-            hits = crate::secrets::matcher::settle(hits);
+            hits = settle(hits);
         }
         let mut lines = Lines::new(bytes);
         // Many secrets may come out of one encoded stretch: its line is looked at once.

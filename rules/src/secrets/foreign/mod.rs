@@ -11,7 +11,8 @@ use crate::secret::Secret;
 use crate::secrets::checksum::Worth;
 use crate::secrets::decode;
 use crate::secrets::entropy::shannon;
-use crate::secrets::matcher::{Hit, settle};
+use crate::secrets::matcher::Hit;
+use crate::secrets::settle::settle;
 use aho_corasick::{AhoCorasick, MatchKind};
 use allow::{Allow, Found, Needs};
 use near::Near;
@@ -265,6 +266,7 @@ impl ForeignRule {
             decoded: None,
             shown: found.shown,
             rank: 1,
+            alone: None,
         }
     }
 }
