@@ -260,6 +260,9 @@ const SNIPPET: usize = LEAD / 2;
 /// what is cut there, the rest is the text.
 fn windows(data: &[u8]) {
     let Some((&[low, high, how], snippet)) = data.split_first_chunk() else { return };
+    if snippet.is_empty() {
+        return;
+    }
     let snippet = &snippet[..snippet.len().min(SNIPPET)];
     let before = if how & 4 == 0 { 0 } else { 3 * LEAD };
     let mut text = [vec![b'\n'; before], snippet.to_vec(), vec![b'\n'; CARRY + 5 * LEAD]].concat();
