@@ -39,10 +39,19 @@ struct Entry {
     events: u32,
     /// Whether so much happens below it that it waits for the end of that.
     burst: bool,
+    /// Whether directories have come below it that nobody watches yet.
+    grown: bool,
     /// How often in a row it was swept before.
     round: u32,
     due: Moment,
     id: u64,
+}
+
+/// What is left of entries that a wider one takes the place of.
+struct Swallowed {
+    first: Moment,
+    round: u32,
+    grown: bool,
 }
 
 /// A directory that was swept and is busy still, perhaps.
@@ -81,29 +90,57 @@ impl Coalescer {
         }
     }
 
-    /// Takes an event; `class` is what its path is.
-    pub(crate) fn push(&mut self, event: FileEvent, class: Class, now: Moment) {
+    /// Takes an event; `class` is what its path is. Whether a directory that has come is to be watched at once: in the middle
+    /// of a burst it is not, because each of its files would be told of for nothing. It is when the burst is swept.
+    pub(crate) fn push(&mut self, event: FileEvent, class: Class, now: Moment) -> bool {
         let (path, kind) = match event {
             FileEvent::Changed(path) => (path, Kind::Changed(class)),
             FileEvent::Gone(path) => (path, Kind::Gone),
-            FileEvent::NewDir(path) | FileEvent::Lost(Some(path)) => (path, Kind::Tree),
-            FileEvent::Lost(None) => return self.everything(now),
+            FileEvent::NewDir(path) => {
+                self.take_in(&path, Kind::Tree, now);
+                return !self.grows(&path, false);
+            }
+            FileEvent::Lost(Some(path)) => {
+                self.take_in(&path, Kind::Tree, now);
+                self.grows(&path, true);
+                return false;
+            }
+            FileEvent::Lost(None) => {
+                self.everything(now);
+                return false;
+            }
         };
-        if kind == Kind::Tree && !self.crowd.may(&path) {
+        self.take_in(&path, kind, now);
+        false
+    }
+
+    fn take_in(&mut self, path: &Path, kind: Kind, now: Moment) {
+        if kind == Kind::Tree && !self.crowd.may(path) {
             return self.everything(now);
         }
-        if self.waiting.contains_key(path.as_path()) {
-            return self.again(&path, kind, now);
+        if self.waiting.contains_key(path) {
+            return self.again(path, kind, now);
         }
-        if let Some(tree) = self.above(&path, now) {
+        if let Some(tree) = self.above(path, now) {
             return self.absorb(&tree, now);
         }
         // What has gone or is to be swept as a whole has nothing in it that is to be looked at by itself.
-        if kind == Kind::Gone || kind == Kind::Tree {
-            self.swallow(&path);
+        let swallowed = if let Kind::Changed(_) = kind { None } else { self.swallow(path) };
+        let grown = kind == Kind::Tree && swallowed.is_some_and(|s| s.grown);
+        self.add(path, Entry { grown, ..Entry::new(kind, now) });
+        self.crowded(path, now);
+    }
+
+    /// Notes that a directory has come, or what is in one, where a burst is waiting to be swept (any sweep, if `any`); whether
+    /// there is one.
+    fn grows(&mut self, path: &Path, any: bool) -> bool {
+        for dir in path.ancestors() {
+            if let Some(entry) = self.waiting.get_mut(dir).filter(|e| e.kind == Kind::Tree) {
+                entry.grown |= any || entry.burst;
+                return entry.grown;
+            }
         }
-        self.add(&path, Entry::new(kind, now));
-        self.crowded(&path, now);
+        false
     }
 
     /// What is due by now, in the order in which it became so.
@@ -120,7 +157,8 @@ impl Coalescer {
                     if entry.burst && entry.events >= GOES_ON && self.busy.len() < BUSY {
                         self.busy.insert(path.to_path_buf(), entry.swept(now, self.policy.cool));
                     }
-                    Look::Below(path.to_path_buf())
+                    let look = if entry.grown { Look::Grown } else { Look::Below };
+                    look(path.to_path_buf())
                 }
             });
         }
@@ -153,9 +191,9 @@ impl Coalescer {
                 self.touch(path, |e| e.kind = kind, now);
             }
             (_, Kind::Gone | Kind::Tree) => {
-                self.swallow(path);
+                let grown = self.swallow(path).is_some_and(|s| s.grown) && kind == Kind::Tree;
                 let Some(old) = self.take(path) else { return };
-                self.add(path, Entry { first: old.first, ..Entry::new(kind, now) });
+                self.add(path, Entry { first: old.first, grown, ..Entry::new(kind, now) });
             }
         }
     }
@@ -200,9 +238,9 @@ impl Coalescer {
         let busy =
             |dir: &Path| self.busy.get(dir).filter(|b| b.until > now).map(|b| (dir.to_owned(), b.round));
         let (dir, round) = path.ancestors().skip(1).find_map(busy)?;
-        self.swallow(&dir);
-        self.take(&dir);
-        self.add(&dir, Entry { burst: true, round, events: 0, ..Entry::new(Kind::Tree, now) });
+        let grown = self.swallow(&dir).is_some_and(|s| s.grown);
+        let grown = self.take(&dir).is_some_and(|e| e.grown) || grown;
+        self.add(&dir, Entry { burst: true, grown, round, events: 0, ..Entry::new(Kind::Tree, now) });
         // That may have been the last drop for what is around it.
         self.crowded(&dir, now);
         self.above(path, now)
@@ -227,15 +265,20 @@ impl Coalescer {
         Some(entry)
     }
 
-    /// Takes out what waits below a directory: since when, and how often it was swept already.
-    fn swallow(&mut self, dir: &Path) -> Option<(Moment, u32)> {
+    /// Takes out what waits below a directory.
+    fn swallow(&mut self, dir: &Path) -> Option<Swallowed> {
         if !self.crowd.any_below(dir) {
             return None;
         }
         let below: Vec<_> =
             self.waiting.keys().filter(|p| p.starts_with(dir) && ***p != *dir).cloned().collect();
-        let taken = below.iter().filter_map(|path| self.take(path)).map(|e| (e.first, e.round));
-        taken.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        let taken = below.iter().filter_map(|path| self.take(path));
+        let taken = taken.map(|e| Swallowed { first: e.first, round: e.round, grown: e.grown });
+        taken.reduce(|a, b| Swallowed {
+            first: a.first.min(b.first),
+            round: a.round.max(b.round),
+            grown: a.grown || b.grown,
+        })
     }
 
     /// Makes one sweep of a directory below which too much waits; and of all when nothing else bounds what waits.
@@ -256,10 +299,15 @@ impl Coalescer {
 
     fn collapse(&mut self, dir: &Path, now: Moment) {
         let own = self.take(dir);
-        let (first, round) = self.swallow(dir).unwrap_or((now, 0));
+        let below = self.swallow(dir).unwrap_or(Swallowed { first: now, round: 0, grown: false });
         self.busy.retain(|busy, _| !busy.starts_with(dir));
-        let first = own.map_or(first, |e| e.first.min(first));
-        self.add(dir, Entry { first, round, burst: true, events: BURST, ..Entry::new(Kind::Tree, now) });
+        let first = own.as_ref().map_or(below.first, |e| e.first.min(below.first));
+        let grown = below.grown || own.is_some_and(|e| e.grown);
+        let Swallowed { round, .. } = below;
+        self.add(
+            dir,
+            Entry { first, round, grown, burst: true, events: BURST, ..Entry::new(Kind::Tree, now) },
+        );
     }
 
     fn clear(&mut self) {
@@ -288,7 +336,8 @@ impl Coalescer {
 
 impl Entry {
     fn new(kind: Kind, now: Moment) -> Entry {
-        Entry { kind, first: now, last: now, events: 1, burst: false, round: 0, due: now, id: 0 }
+        let (burst, grown) = (false, false);
+        Entry { kind, first: now, last: now, events: 1, burst, grown, round: 0, due: now, id: 0 }
     }
 
     fn due(&self, policy: &Policy) -> Moment {

@@ -60,6 +60,8 @@ pub(crate) enum Look {
     Gone(PathBuf),
     /// A directory below which much has changed or gone: sweep what is new there, and what was remembered.
     Below(PathBuf),
+    /// As `Below`, and directories have come there that nobody watches yet: watch them, then sweep.
+    Grown(PathBuf),
     /// Anything may have changed.
     Everything,
 }
