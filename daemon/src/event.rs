@@ -160,8 +160,8 @@ pub(crate) enum Effect {
     Plan,
     /// Watch a directory that has come, if that is worth it.
     Admit(PathBuf),
-    /// Watch what is worth it below a directory; answered by [`Event::Joined`].
-    Join(PathBuf),
+    /// Watch what is worth it of the directories that have come below one, and what is in them; answered by [`Event::Joined`].
+    Join(PathBuf, Vec<PathBuf>),
     /// Watch nothing.
     Blind,
     /// Say it in the journal and on the bus.

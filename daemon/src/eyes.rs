@@ -23,7 +23,7 @@ const NAMED: usize = 20;
 enum Job {
     Plan(Arc<World>, Vec<PathBuf>, Vec<PathBuf>),
     Admit(PathBuf),
-    Join(PathBuf),
+    Join(PathBuf, Vec<PathBuf>),
     Gone(PathBuf),
     Renew,
     Blind,
@@ -79,10 +79,11 @@ impl Eyes {
         }
     }
 
-    /// Watches what is worth it below a directory, so that it can be swept afterwards; [`Event::Joined`] answers.
-    pub(crate) fn join(&self, dir: PathBuf) {
-        if let Err(full) = self.jobs.try_send(Job::Join(dir))
-            && let std::sync::mpsc::TrySendError::Full(Job::Join(dir)) = full
+    /// Watches what is worth it of what has come below a directory, so that it can be swept afterwards; [`Event::Joined`]
+    /// answers.
+    pub(crate) fn join(&self, dir: PathBuf, come: Vec<PathBuf>) {
+        if let Err(full) = self.jobs.try_send(Job::Join(dir, come))
+            && let std::sync::mpsc::TrySendError::Full(Job::Join(dir, _)) = full
         {
             self.inbox.push(FileEvent::Lost(None));
             let _ = self.reports.send(Report::Event(Event::Joined(dir)));
@@ -138,8 +139,8 @@ impl Worker {
                         continue;
                     }
                 }
-                Job::Join(dir) => {
-                    self.join(&dir);
+                Job::Join(dir, come) => {
+                    self.join(come);
                     joined = Some(dir);
                 }
                 Job::Gone(path) => self.gone(&path),
@@ -241,10 +242,9 @@ impl Worker {
         joined
     }
 
-    /// Watches what is worth it of a directory and all below it. Each is watched before it is listed: what comes into it
+    /// Watches what is worth it of directories and all below them. Each is watched before it is listed: what comes into it
     /// from then on is told of.
-    fn join(&mut self, dir: &Path) {
-        let mut dirs = vec![dir.to_owned()];
+    fn join(&mut self, mut dirs: Vec<PathBuf>) {
         while let (Some(dir), Some(watcher)) = (dirs.pop(), self.watcher.as_mut()) {
             // Held for one directory at a time: the loop asks for it with every event.
             let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);

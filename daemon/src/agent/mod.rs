@@ -257,9 +257,9 @@ impl Agent {
             match look {
                 Look::Everything => self.schedule.want(Why::Missed, now),
                 Look::Below(dir) => self.want_below(dir, now),
-                Look::Grown(dir) => {
+                Look::Grown(dir, come) => {
                     self.joining += 1;
-                    effects.push(Effect::Join(dir));
+                    effects.push(Effect::Join(dir, come));
                 }
                 look @ Look::Gone(_) => self.gone.push(look),
                 Look::File(path) if self.costly.puts_off(&path, now) => {}

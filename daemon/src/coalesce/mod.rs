@@ -21,6 +21,8 @@ const BURST: u32 = 64;
 const GOES_ON: u32 = 16;
 /// Most paths that wait at a time.
 const WAITING: usize = 4096;
+/// Most directories that are remembered one by one until they are watched.
+const GROWN: usize = 256;
 /// Most directories remembered as busy.
 const BUSY: usize = 256;
 
@@ -39,8 +41,8 @@ struct Entry {
     events: u32,
     /// Whether so much happens below it that it waits for the end of that.
     burst: bool,
-    /// Whether directories have come below it that nobody watches yet.
-    grown: bool,
+    /// Directories that have come below it, and that nobody watches yet.
+    grown: Vec<PathBuf>,
     /// How often in a row it was swept before.
     round: u32,
     due: Moment,
@@ -51,7 +53,7 @@ struct Entry {
 struct Swallowed {
     first: Moment,
     round: u32,
-    grown: bool,
+    grown: Vec<PathBuf>,
 }
 
 /// A directory that was swept and is busy still, perhaps.
@@ -126,7 +128,7 @@ impl Coalescer {
         }
         // What has gone or is to be swept as a whole has nothing in it that is to be looked at by itself.
         let swallowed = if let Kind::Changed(_) = kind { None } else { self.swallow(path) };
-        let grown = kind == Kind::Tree && swallowed.is_some_and(|s| s.grown);
+        let grown = swallowed.filter(|_| kind == Kind::Tree).map(|s| s.grown).unwrap_or_default();
         self.add(path, Entry { grown, ..Entry::new(kind, now) });
         self.crowded(path, now);
     }
@@ -136,8 +138,11 @@ impl Coalescer {
     fn grows(&mut self, path: &Path, any: bool) -> bool {
         for dir in path.ancestors() {
             if let Some(entry) = self.waiting.get_mut(dir).filter(|e| e.kind == Kind::Tree) {
-                entry.grown |= any || entry.burst;
-                return entry.grown;
+                let later = any || entry.burst;
+                if later {
+                    more(&mut entry.grown, vec![path.to_owned()], dir);
+                }
+                return later;
             }
         }
         false
@@ -157,8 +162,10 @@ impl Coalescer {
                     if entry.burst && entry.events >= GOES_ON && self.busy.len() < BUSY {
                         self.busy.insert(path.to_path_buf(), entry.swept(now, self.policy.cool));
                     }
-                    let look = if entry.grown { Look::Grown } else { Look::Below };
-                    look(path.to_path_buf())
+                    match entry.grown.is_empty() {
+                        true => Look::Below(path.to_path_buf()),
+                        false => Look::Grown(path.to_path_buf(), entry.grown),
+                    }
                 }
             });
         }
@@ -191,7 +198,8 @@ impl Coalescer {
                 self.touch(path, |e| e.kind = kind, now);
             }
             (_, Kind::Gone | Kind::Tree) => {
-                let grown = self.swallow(path).is_some_and(|s| s.grown) && kind == Kind::Tree;
+                let swallowed = self.swallow(path).filter(|_| kind == Kind::Tree);
+                let grown = swallowed.map(|s| s.grown).unwrap_or_default();
                 let Some(old) = self.take(path) else { return };
                 self.add(path, Entry { first: old.first, grown, ..Entry::new(kind, now) });
             }
@@ -238,8 +246,8 @@ impl Coalescer {
         let busy =
             |dir: &Path| self.busy.get(dir).filter(|b| b.until > now).map(|b| (dir.to_owned(), b.round));
         let (dir, round) = path.ancestors().skip(1).find_map(busy)?;
-        let grown = self.swallow(&dir).is_some_and(|s| s.grown);
-        let grown = self.take(&dir).is_some_and(|e| e.grown) || grown;
+        let mut grown = self.swallow(&dir).map(|s| s.grown).unwrap_or_default();
+        more(&mut grown, self.take(&dir).map(|e| e.grown).unwrap_or_default(), &dir);
         self.add(&dir, Entry { burst: true, grown, round, events: 0, ..Entry::new(Kind::Tree, now) });
         // That may have been the last drop for what is around it.
         self.crowded(&dir, now);
@@ -274,10 +282,9 @@ impl Coalescer {
             self.waiting.keys().filter(|p| p.starts_with(dir) && ***p != *dir).cloned().collect();
         let taken = below.iter().filter_map(|path| self.take(path));
         let taken = taken.map(|e| Swallowed { first: e.first, round: e.round, grown: e.grown });
-        taken.reduce(|a, b| Swallowed {
-            first: a.first.min(b.first),
-            round: a.round.max(b.round),
-            grown: a.grown || b.grown,
+        taken.reduce(|mut a, b| {
+            more(&mut a.grown, b.grown, dir);
+            Swallowed { first: a.first.min(b.first), round: a.round.max(b.round), ..a }
         })
     }
 
@@ -299,11 +306,11 @@ impl Coalescer {
 
     fn collapse(&mut self, dir: &Path, now: Moment) {
         let own = self.take(dir);
-        let below = self.swallow(dir).unwrap_or(Swallowed { first: now, round: 0, grown: false });
+        let mut below = self.swallow(dir).unwrap_or(Swallowed { first: now, round: 0, grown: Vec::new() });
         self.busy.retain(|busy, _| !busy.starts_with(dir));
         let first = own.as_ref().map_or(below.first, |e| e.first.min(below.first));
-        let grown = below.grown || own.is_some_and(|e| e.grown);
-        let Swallowed { round, .. } = below;
+        more(&mut below.grown, own.map(|e| e.grown).unwrap_or_default(), dir);
+        let Swallowed { round, grown, .. } = below;
         self.add(
             dir,
             Entry { first, round, grown, burst: true, events: BURST, ..Entry::new(Kind::Tree, now) },
@@ -334,9 +341,17 @@ impl Coalescer {
     }
 }
 
+/// Adds directories that nobody watches yet; of many it is the one that they are all below.
+fn more(grown: &mut Vec<PathBuf>, other: Vec<PathBuf>, tree: &Path) {
+    grown.extend(other);
+    if grown.len() > GROWN {
+        *grown = vec![tree.to_owned()];
+    }
+}
+
 impl Entry {
     fn new(kind: Kind, now: Moment) -> Entry {
-        let (burst, grown) = (false, false);
+        let (burst, grown) = (false, Vec::new());
         Entry { kind, first: now, last: now, events: 1, burst, grown, round: 0, due: now, id: 0 }
     }
 

@@ -79,8 +79,8 @@ fn below(path: &str) -> Look {
     Look::Below(at(path))
 }
 
-fn grown(path: &str) -> Look {
-    Look::Grown(at(path))
+fn grown(path: &str, dirs: &[&str]) -> Look {
+    Look::Grown(at(path), dirs.iter().map(|dir| at(dir)).collect())
 }
 
 #[test]
@@ -177,11 +177,11 @@ fn a_directory_that_comes_is_watched_at_once_but_in_a_burst_when_that_is_swept()
     assert!(!script.push(ms(3), new_dir("src/repo/a")));
     assert!(script.push(ms(4), new_dir("src/other")), "not beside it");
     script.until(ms(2000));
-    assert_eq!(script.looks, [(154, below("src/other")), (503, grown("src/repo"))]);
+    assert_eq!(script.looks, [(154, below("src/other")), (503, grown("src/repo", &["src/repo/a"]))]);
     // It goes on.
     assert!(!script.push(ms(2100), new_dir("src/repo/b")));
     script.until(ms(20_000));
-    assert_eq!(script.looks.last(), Some(&(2600, grown("src/repo"))));
+    assert_eq!(script.looks.last(), Some(&(2600, grown("src/repo", &["src/repo/b"]))));
     assert!(script.push(ms(30_000), new_dir("src/repo/c")), "it is over");
 }
 
@@ -215,7 +215,7 @@ fn a_directory_that_is_not_watched_at_once_is_when_it_is_swept_or_everything_is(
     assert!(later.len() > 1000, "{}", later.len());
     for (now, dir) in later {
         let watched = script.looks.iter().any(|(at, look)| match look {
-            Look::Grown(tree) => *at >= now && dir.starts_with(tree),
+            Look::Grown(_, trees) => *at >= now && trees.iter().any(|tree| dir.starts_with(tree)),
             Look::Everything => *at >= now,
             _ => false,
         });
@@ -263,7 +263,7 @@ fn the_home_is_never_the_scene_of_a_burst() {
 #[test]
 fn lost_events_widen_what_is_swept() {
     let events = [(0, changed("a/x")), (1, FileEvent::Lost(Some(at("a"))))];
-    assert_eq!(looks(events), [(151, grown("a"))]);
+    assert_eq!(looks(events), [(151, grown("a", &["a"]))]);
     let events = [(0, changed("a/x")), (1, FileEvent::Lost(None))];
     assert_eq!(looks(events), [(150, file("a/x")), (501, Look::Everything)]);
     assert_eq!(looks([(1, FileEvent::Lost(Some(PathBuf::from("/home"))))]), [(501, Look::Everything)]);
@@ -316,7 +316,7 @@ fn every_event_is_followed_by_a_look_that_covers_it() {
         let covers = |look: &Look| match look {
             Look::File(p) => *p == path,
             Look::Below(dir) => path.starts_with(dir),
-            Look::Grown(_) | Look::Gone(_) | Look::Everything => false,
+            Look::Grown(..) | Look::Gone(_) | Look::Everything => false,
         };
         assert!(looks.iter().any(|(at, look)| *at >= now && covers(look)), "{now}: {path:?}");
     }

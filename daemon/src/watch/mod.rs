@@ -147,11 +147,11 @@ impl Watcher {
     fn tell(&self, dir: &Path, fd: &OwnedFd) {
         let mut files = 0;
         let whole = entries(dir, fd, &mut |path, kind| match kind {
-            FileType::Directory => self.inbox.push(FileEvent::NewDir(path)),
+            FileType::Directory => self.inbox.push(FileEvent::NewDir(path())),
             FileType::RegularFile | FileType::Symlink => {
                 files += 1;
                 if files <= LISTED {
-                    self.inbox.push(FileEvent::Changed(path));
+                    self.inbox.push(FileEvent::Changed(path()));
                 }
             }
             _ => {}
@@ -165,7 +165,7 @@ impl Watcher {
         let mut below = Vec::new();
         let whole = entries(dir, fd, &mut |path, kind| {
             if kind == FileType::Directory {
-                below.push(path);
+                below.push(path());
             }
         });
         if !whole {
@@ -176,7 +176,7 @@ impl Watcher {
 }
 
 /// Names in a directory, with what they are; whether these are all.
-fn entries(dir: &Path, fd: &OwnedFd, each: &mut dyn FnMut(PathBuf, FileType)) -> bool {
+fn entries(dir: &Path, fd: &OwnedFd, each: &mut dyn FnMut(&dyn Fn() -> PathBuf, FileType)) -> bool {
     let mut names = vec![MaybeUninit::uninit(); 1 << 15];
     let mut entries = RawDir::new(fd, &mut names);
     while let Some(entry) = entries.next() {
@@ -185,12 +185,12 @@ fn entries(dir: &Path, fd: &OwnedFd, each: &mut dyn FnMut(PathBuf, FileType)) ->
         if matches!(name, b"." | b"..") {
             continue;
         }
-        let path = dir.join(OsStr::from_bytes(name));
+        let path = || dir.join(OsStr::from_bytes(name));
         let kind = match entry.file_type() {
-            FileType::Unknown => rustix::fs::lstat(&path).map_or(FileType::Unknown, |s| files::kind(&s)),
+            FileType::Unknown => rustix::fs::lstat(path()).map_or(FileType::Unknown, |s| files::kind(&s)),
             kind => kind,
         };
-        each(path, kind);
+        each(&path, kind);
     }
     true
 }
