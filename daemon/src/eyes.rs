@@ -250,10 +250,7 @@ impl Worker {
             let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(plan) = plan.as_mut() else { return };
             let met = match plan.admit(&dir) {
-                Verdict::Watch => watcher.follow(&dir).map(|below| {
-                    plan.joined(dir);
-                    below
-                }),
+                Verdict::Watch => watcher.follow(&dir).inspect(|_| plan.joined(dir)),
                 // There may be room for a repository's own directory in one for which there is none.
                 Verdict::Sweep(Why::Budget) => watcher.directories(&dir),
                 Verdict::Sweep(Why::Mount | Why::Vendored | Why::Own) => continue,
