@@ -1,6 +1,5 @@
 //! What may go wrong with watching, and what to do about each.
 
-use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 
 /// A reason why something is not watched. It never means that it is not examined: sweeps take what watching leaves.
@@ -51,22 +50,39 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     /// What starting to listen to the kernel has met.
-    pub(super) fn starting(errno: Errno) -> Trouble {
-        match errno {
-            Errno::MFILE | Errno::NFILE => Trouble::NoInstance,
-            _ => Trouble::Other { path: PathBuf::from("/"), why: std::io::Error::from(errno).to_string() },
+    pub(super) fn starting(error: &notify::Error) -> Trouble {
+        match code(error) {
+            // EMFILE and ENFILE
+            Some(23 | 24) => Trouble::NoInstance,
+            _ => Trouble::Other { path: PathBuf::from("/"), why: error.to_string() },
         }
     }
 
     /// What watching one directory has met. The limit is for the caller to put a number to.
-    pub(super) fn watching(errno: Errno, path: &Path) -> Trouble {
+    pub(super) fn watching(error: &notify::Error, path: &Path) -> Trouble {
+        use notify::ErrorKind;
         let path = path.to_owned();
-        match errno {
-            Errno::NOENT | Errno::NOTDIR => Trouble::Vanished(path),
-            Errno::PERM | Errno::ACCESS => Trouble::NotPermitted(path),
-            Errno::LOOP => Trouble::Link(path),
-            _ => Trouble::Other { path, why: std::io::Error::from(errno).to_string() },
+        match (&error.kind, code(error)) {
+            (ErrorKind::MaxFilesWatch, _) => Trouble::LimitReached { watched: 0, wanted: 0 },
+            // ENOENT and ENOTDIR
+            (ErrorKind::PathNotFound | ErrorKind::WatchNotFound, _) | (_, Some(2 | 20)) => {
+                Trouble::Vanished(path)
+            }
+            // EPERM and EACCES
+            (_, Some(1 | 13)) => Trouble::NotPermitted(path),
+            // ELOOP
+            (_, Some(40)) => Trouble::Link(path),
+            // The other end of the channel to notify's thread is gone.
+            (ErrorKind::Generic(_), _) => Trouble::Stopped,
+            _ => Trouble::Other { path, why: error.to_string() },
         }
+    }
+}
+
+fn code(error: &notify::Error) -> Option<i32> {
+    match &error.kind {
+        notify::ErrorKind::Io(e) => e.raw_os_error(),
+        _ => None,
     }
 }
 
