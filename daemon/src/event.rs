@@ -38,6 +38,8 @@ pub(crate) enum Event {
     Looked(Looked),
     /// The pass that was asked for has ended.
     Passed(Passed),
+    /// What is below a directory is watched as well as it can be.
+    Joined(PathBuf),
     /// The watches are set as well as they can be.
     Watching(Watching),
     /// How the machine is powered.
@@ -103,6 +105,8 @@ pub(crate) enum Pass {
 pub(crate) struct Watching {
     /// Directories in which changes are noticed at once.
     pub(crate) watched: u32,
+    /// Those of them that a plan has just added.
+    pub(crate) added: u32,
     /// Directories that only sweeps look at.
     pub(crate) unwatched: u32,
     /// What kept directories from being watched, as coverage.
@@ -156,6 +160,8 @@ pub(crate) enum Effect {
     Plan,
     /// Watch a directory that has come, if that is worth it.
     Admit(PathBuf),
+    /// Watch what is worth it of the directories that have come below one, and what is in them; answered by [`Event::Joined`].
+    Join(PathBuf, Vec<PathBuf>),
     /// Watch nothing.
     Blind,
     /// Say it in the journal and on the bus.

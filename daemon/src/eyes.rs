@@ -23,6 +23,7 @@ const NAMED: usize = 20;
 enum Job {
     Plan(Arc<World>, Vec<PathBuf>, Vec<PathBuf>),
     Admit(PathBuf),
+    Join(PathBuf, Vec<PathBuf>),
     Gone(PathBuf),
     Renew,
     Blind,
@@ -32,6 +33,7 @@ enum Job {
 pub(crate) struct Eyes {
     jobs: SyncSender<Job>,
     inbox: Inbox,
+    reports: UnboundedSender<Report>,
     plan: Arc<Mutex<Option<Plan>>>,
 }
 
@@ -56,7 +58,7 @@ impl Eyes {
         };
         let out = reports.clone();
         spawn("watch", 0, move || worker.run(&todo, &out))?;
-        Ok(Eyes { jobs, inbox: inbox.clone(), plan })
+        Ok(Eyes { jobs, inbox: inbox.clone(), reports: reports.clone(), plan })
     }
 
     /// Watches what is worth it, of what a sweep has met; [`Event::Watching`] answers.
@@ -74,6 +76,17 @@ impl Eyes {
             && let std::sync::mpsc::TrySendError::Full(Job::Admit(dir)) = full
         {
             self.inbox.push(FileEvent::Lost(Some(dir)));
+        }
+    }
+
+    /// Watches what is worth it of what has come below a directory, so that it can be swept afterwards; [`Event::Joined`]
+    /// answers.
+    pub(crate) fn join(&self, dir: PathBuf, come: Vec<PathBuf>) {
+        if let Err(full) = self.jobs.try_send(Job::Join(dir, come))
+            && let std::sync::mpsc::TrySendError::Full(Job::Join(dir, _)) = full
+        {
+            self.inbox.push(FileEvent::Lost(None));
+            let _ = self.reports.send(Report::Event(Event::Joined(dir)));
         }
     }
 
@@ -118,12 +131,17 @@ struct Worker {
 impl Worker {
     fn run(mut self, jobs: &Receiver<Job>, out: &UnboundedSender<Report>) {
         for job in jobs {
+            let (mut added, mut joined) = (0, None);
             match job {
-                Job::Plan(world, dirs, repositories) => self.replan(&world, dirs, &repositories),
+                Job::Plan(world, dirs, repositories) => added = self.replan(&world, dirs, &repositories),
                 Job::Admit(dir) => {
                     if !self.admit(dir) {
                         continue;
                     }
+                }
+                Job::Join(dir, come) => {
+                    self.join(come);
+                    joined = Some(dir);
                 }
                 Job::Gone(path) => self.gone(&path),
                 Job::Renew => {
@@ -136,18 +154,23 @@ impl Worker {
                     continue;
                 }
             }
-            if out.send(Report::Event(Event::Watching(self.state()))).is_err() {
+            let watching = Watching { added: count(added), ..self.state() };
+            let events = [Some(Event::Watching(watching)), joined.map(Event::Joined)];
+            if events.into_iter().flatten().any(|event| out.send(Report::Event(event)).is_err()) {
                 return;
             }
         }
     }
 
-    /// Gets from what is watched to what ought to be.
-    fn replan(&mut self, world: &World, dirs: Vec<PathBuf>, repositories: &[PathBuf]) {
+    /// Gets from what is watched to what ought to be. How many directories were not watched before.
+    fn replan(&mut self, world: &World, dirs: Vec<PathBuf>, repositories: &[PathBuf]) -> usize {
         self.troubles.clear();
         let ground = match Machine::new() {
             Ok(ground) => ground,
-            Err(trouble) => return self.troubles.push(trouble),
+            Err(trouble) => {
+                self.troubles.push(trouble);
+                return 0;
+            }
         };
         let terms = Arc::new(self.terms(world));
         let met = self.met(dirs);
@@ -178,6 +201,7 @@ impl Worker {
         }
         self.troubles.extend(self.watcher.as_mut().map(|w| w.apply(&add, &remove)).unwrap_or_default());
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
+        add.len()
     }
 
     /// What the sweep has met, and what is watched: what has come since the sweep was there is not in its list.
@@ -214,8 +238,28 @@ impl Worker {
         if joined {
             plan.joined(dir);
         }
-        self.troubles.extend(troubles.into_iter().filter(serious));
+        troubles.into_iter().for_each(|trouble| note(&mut self.troubles, trouble));
         joined
+    }
+
+    /// Watches what is worth it of directories and all below them. Each is watched before it is listed: what comes into it
+    /// from then on is told of.
+    fn join(&mut self, mut dirs: Vec<PathBuf>) {
+        while let (Some(dir), Some(watcher)) = (dirs.pop(), self.watcher.as_mut()) {
+            // Held for one directory at a time: the loop asks for it with every event.
+            let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(plan) = plan.as_mut() else { return };
+            let met = match plan.admit(&dir) {
+                Verdict::Watch => watcher.follow(&dir).inspect(|_| plan.joined(dir)),
+                // There may be room for a repository's own directory in one for which there is none.
+                Verdict::Sweep(Why::Budget) => watcher.directories(&dir),
+                Verdict::Sweep(Why::Mount | Why::Vendored | Why::Own) => continue,
+            };
+            match met {
+                Ok(below) => dirs.extend(below),
+                Err(trouble) => note(&mut self.troubles, trouble),
+            }
+        }
     }
 
     fn gone(&mut self, path: &Path) {
@@ -239,6 +283,7 @@ impl Worker {
         let unwatched = left_over(Why::Budget) + left_over(Why::Mount) + short;
         Watching {
             watched: count(watched),
+            added: 0,
             unwatched: count(unwatched),
             gaps: self.gaps(&left, short),
             trouble: self.troubles.iter().find(|t| serious(t)).map(ToString::to_string),
@@ -281,6 +326,18 @@ fn serious(trouble: &Trouble) -> bool {
         trouble,
         Trouble::LimitReached { .. } | Trouble::NoInstance | Trouble::Stopped | Trouble::Overflow
     )
+}
+
+/// Keeps a trouble that is no single directory's. At the kernel's limit each new directory meets the same one: they add up.
+fn note(troubles: &mut Vec<Trouble>, trouble: Trouble) {
+    let limit = |known: &&mut Trouble| matches!(known, Trouble::LimitReached { .. });
+    if let (Trouble::LimitReached { .. }, Some(Trouble::LimitReached { wanted, .. })) =
+        (&trouble, troubles.iter_mut().find(limit))
+    {
+        *wanted += 1;
+    } else if serious(&trouble) && !troubles.contains(&trouble) {
+        troubles.push(trouble);
+    }
 }
 
 /// How many directories are not watched for this.

@@ -226,7 +226,7 @@ impl Looker {
 /// The path that a look is about; nothing for everything, which is a sweep and no look.
 fn path_of(look: &Look) -> &Path {
     match look {
-        Look::File(path) | Look::Gone(path) | Look::Below(path) => path,
+        Look::File(path) | Look::Gone(path) | Look::Below(path) | Look::Grown(path, _) => path,
         Look::Everything => Path::new(""),
     }
 }

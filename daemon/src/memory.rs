@@ -85,7 +85,8 @@ impl Memory {
         let mut met = std::mem::take(&mut total.repositories);
         met.sort_by(|a, b| a.shown.cmp(&b.shown));
         let mut found = Vec::new();
-        histories(scope, &met, self, |done| found.push(done));
+        let clean = std::mem::take(&mut total.clean);
+        histories(scope, &met, self, &clean, |done| found.push(done));
         for done in found {
             total.add(done);
         }

@@ -217,6 +217,18 @@ impl Engine {
         Stream::new(&self.secrets, Around { setting: setting_of(path, place), samples }, path)
     }
 
+    /// How bytes under a name that is no place are judged: the same bytes under another one with the same manner have the same
+    /// secrets. `None` while rules of other tools are in use, which may ask for the name.
+    #[must_use]
+    pub fn manner(&self, path: &str) -> Option<u8> {
+        let setting = match setting_of(path, None) {
+            Setting::Config => 0,
+            Setting::Text => 1,
+            Setting::Code => 2,
+        };
+        self.secrets.foreign.rules.is_empty().then_some(setting | u8::from(samples(path)) << 2)
+    }
+
     pub(crate) fn read(&self, name: &str, target: &Target<'_>, report: &mut Report) -> Read {
         let Some(reader) = reader(name) else { return Read::default() };
         if !reader.bounded && target.bytes.len() > SMALL {

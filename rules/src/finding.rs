@@ -75,6 +75,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether there is nothing to say of the file, and nothing was kept quiet.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.findings.is_empty() && self.problems.is_empty() && self.silenced == 0 && !self.depends
+    }
+
     /// Takes over what came of an included file.
     pub(crate) fn include(&mut self, below: Report, path: &str) {
         let named = below

@@ -30,7 +30,9 @@ pub(crate) fn run(wrap: &[String], time: Duration) {
         cpu.as_secs_f64() / time.as_secs_f64() * 100.0
     );
     println!("idle: {} wake-ups", after.woken - before.woken);
-    for ((name, from), (_, to)) in before.by_thread.iter().zip(&after.by_thread).filter(|(a, b)| a.1 != b.1) {
+    for ((name, from, _), (_, to, _)) in
+        before.by_thread.iter().zip(&after.by_thread).filter(|(a, b)| a.1 != b.1)
+    {
         println!("idle:   {} of `{name}`", to - from);
     }
     println!("idle: {} resident, {} at most, {} threads", mib(after.rss), mib(after.peak), after.threads);

@@ -17,8 +17,25 @@ pub(crate) struct Use {
     pub(crate) rss: u64,
     pub(crate) peak: u64,
     pub(crate) threads: usize,
-    /// Switches of each thread by name, to say which one wakes.
-    pub(crate) by_thread: Vec<(String, u64)>,
+    /// Switches and processor time of each thread by name, to say which one wakes and works.
+    pub(crate) by_thread: Vec<(String, u64, Duration)>,
+}
+
+impl Use {
+    /// Processor time since an earlier look, by thread; those that have ended since are one.
+    pub(crate) fn since(&self, before: &Use) -> Vec<(String, Duration)> {
+        let own = |used: &Use, name: &str| -> Duration {
+            used.by_thread.iter().filter(|(n, ..)| n == name).map(|(.., time)| *time).sum()
+        };
+        let mut names: Vec<&str> = self.by_thread.iter().map(|(name, ..)| name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let each = names.into_iter().map(|n| (n.to_owned(), own(self, n).saturating_sub(own(before, n))));
+        let mut all: Vec<_> = each.filter(|(_, time)| *time > Duration::from_millis(1)).collect();
+        let living: Duration = all.iter().map(|(_, time)| *time).sum();
+        all.push(("sweep-*".to_owned(), self.cpu.saturating_sub(before.cpu).saturating_sub(living)));
+        all
+    }
 }
 
 /// A clock tick: `USER_HZ` is 100 on every Linux that matters.
@@ -41,7 +58,7 @@ pub(crate) fn of(pid: u32) -> Use {
         used.fine += Duration::from_nanos(time);
         used.woken += switches;
         used.threads += 1;
-        used.by_thread.push((read("comm").trim().to_owned(), switches));
+        used.by_thread.push((read("comm").trim().to_owned(), switches, Duration::from_nanos(time)));
     }
     used
 }

@@ -59,6 +59,9 @@ pub(crate) fn start(stage: &mut Stage, wrap: &[String]) {
         std::thread::sleep(Duration::from_millis(200));
     }
     calm(stage);
+    // What its plan has added is swept once more, ten seconds later.
+    std::thread::sleep(Duration::from_secs(10));
+    calm(stage);
 }
 
 pub(crate) fn used(stage: &Stage) -> Use {

@@ -61,6 +61,7 @@ impl Agent {
     pub(super) fn resume(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         if self.paused.take().is_some() {
             effects.push(Effect::Plan);
+            self.gap = false;
             self.schedule.want(Why::Asked, now);
         }
     }

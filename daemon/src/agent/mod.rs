@@ -65,6 +65,12 @@ pub(crate) struct Agent {
     /// Passes that wait, and the one that is under way.
     passes: VecDeque<PathBuf>,
     pass: Option<Pass>,
+    /// How many passes wait for what is below their directories to be watched: what changes there while they go by is told of.
+    joining: usize,
+    /// A plan follows the last pass over the home: what it adds was not watched while that went by.
+    gap: bool,
+    /// The next pass over the home, or the one under way, makes up for that. It is not followed by another for the same reason.
+    second: bool,
     /// Looked at during a pass.
     during: Vec<Look>,
     /// What is found cannot be remembered: nothing is examined until this time, and the wait before it.
@@ -81,6 +87,8 @@ pub(crate) struct Agent {
     last: Option<Swept>,
     /// A sweep that has ended, until it is known what it has opened and resolved.
     ending: Option<Swept>,
+    /// The look that is under way was begun after that, and so knows.
+    knows: bool,
     /// How many findings have opened and were resolved since the last sweep began.
     turns: (u64, u64),
     coverage: Vec<Gap>,
@@ -121,6 +129,9 @@ impl Agent {
             refreshed: now,
             passes: VecDeque::new(),
             pass: None,
+            joining: 0,
+            gap: false,
+            second: false,
             during: Vec::new(),
             trouble: None,
             rekey: false,
@@ -132,6 +143,7 @@ impl Agent {
             totals: Totals::default(),
             last: None,
             ending: None,
+            knows: false,
             turns: (0, 0),
             coverage: Vec::new(),
             late: BTreeMap::new(),
@@ -154,6 +166,10 @@ impl Agent {
             Event::Ledger => self.refresh = self.refresh.or(Some(now.max(self.refreshed + CALM))),
             Event::Looked(looked) => self.looked(looked, now, &mut effects),
             Event::Passed(passed) => self.passed(passed, now, &mut effects),
+            Event::Joined(dir) => {
+                self.joining = self.joining.saturating_sub(1);
+                self.want_below(dir, now);
+            }
             Event::Watching(watching) => self.watching(watching, now, &mut effects),
             Event::Power(power) => (self.strain.battery, self.strain.saver) = (power.on_battery, power.saver),
             Event::Load(busy) => self.load = Load::Known(busy),
@@ -204,10 +220,10 @@ impl Agent {
         if self.paused.is_some() || self.stopping {
             return;
         }
-        if let FileEvent::NewDir(dir) = &event {
-            effects.push(Effect::Admit(dir.clone()));
+        let come = if let FileEvent::NewDir(dir) = &event { Some(dir.clone()) } else { None };
+        if self.coalescer.push(event, class, now) {
+            effects.extend(come.map(Effect::Admit));
         }
-        self.coalescer.push(event, class, now);
     }
 
     /// Starts what can be started now.
@@ -241,13 +257,17 @@ impl Agent {
             match look {
                 Look::Everything => self.schedule.want(Why::Missed, now),
                 Look::Below(dir) => self.want_below(dir, now),
+                Look::Grown(dir, come) => {
+                    self.joining += 1;
+                    effects.push(Effect::Join(dir, come));
+                }
                 look @ Look::Gone(_) => self.gone.push(look),
                 Look::File(path) if self.costly.puts_off(&path, now) => {}
                 look @ Look::File(_) => self.ready.push_back(look),
             }
         }
         self.ready.extend(self.costly.due(now).into_iter().map(Look::File));
-        if self.passes.is_empty() && !matches!(self.pass, Some(Pass::Below(_))) {
+        if self.joining == 0 && self.passes.is_empty() && !matches!(self.pass, Some(Pass::Below(_))) {
             self.ready.extend(self.gone.drain(..));
         }
         let count = self.ready.len().min(JOB);
@@ -263,6 +283,7 @@ impl Agent {
             }
         }
         (self.looking, self.refresh, self.refreshed) = (true, None, now);
+        self.knows = self.ending.is_some();
         effects.push(Effect::Look(looks));
     }
 
@@ -343,7 +364,7 @@ impl Agent {
         if !looked.news.is_empty() {
             effects.push(Effect::Tell(looked.news, looked.cursor));
         }
-        if let Some(swept) = self.ending.take() {
+        if let Some(swept) = self.ending.take_if(|_| self.knows) {
             let (opened, resolved) = self.turns;
             let swept = Swept { opened, resolved, ..swept };
             self.last = Some(swept.clone());
@@ -434,6 +455,7 @@ impl Agent {
                 self.late.clear();
                 self.coverage = outcome.coverage;
                 self.ending = Some(outcome.swept);
+                self.gap = !std::mem::take(&mut self.second);
                 effects.push(Effect::Plan);
             }
             Pass::Below(dir) if outcome.stopped => self.want_below(dir, now),
@@ -453,6 +475,11 @@ impl Agent {
             // Less is watched than before: what has changed there meanwhile nobody has seen.
             self.schedule.want(Why::Missed, now);
         }
+        if watching.added > 0 && std::mem::take(&mut self.gap) {
+            // What has changed there between the pass and the watch would wait for the next day's.
+            self.second = true;
+            self.schedule.want(Why::Missed, now);
+        }
         self.problem(Source::Watches, watching.trouble.clone(), effects);
         self.watching = Some(watching);
     }
@@ -467,6 +494,7 @@ impl Agent {
                 });
                 self.problem(Source::Rules, broken, effects);
                 self.schedule.want(Why::Asked, now);
+                self.gap = false;
                 effects.push(Effect::Plan);
             }
             Err(why) => self.problem(Source::Config, Some(why), effects),

@@ -92,6 +92,7 @@ impl Scene {
             Look::File(path) => format!("file {}", path.display()),
             Look::Gone(path) => format!("gone {}", path.display()),
             Look::Below(path) => format!("below {}", path.display()),
+            Look::Grown(path, _) => format!("grown {}", path.display()),
             Look::Everything => "everything".to_owned(),
         };
         self.done.iter().rev().find_map(|effect| match effect {
@@ -384,6 +385,79 @@ fn the_first_sweep_is_told_in_one_piece() {
     scene.happens(Event::Quiet(Quiet::No));
     let notices = scene.done.iter().filter(|e| matches!(e, Effect::Show(_))).count();
     assert_eq!(notices, 1);
+}
+
+#[test]
+fn a_look_that_was_under_way_when_a_sweep_ended_does_not_sum_it_up() {
+    let mut scene = scene(true);
+    scene.passes(ms(0));
+    scene.happens(Event::Ledger);
+    scene.passes(ms(1000));
+    assert!(scene.looks().is_some(), "under way");
+    scene.passed(Pass::Home, false);
+    scene.looked(opened("F-1"));
+    assert!(!scene.has(|e| matches!(e, Effect::Swept(..))), "it has not read what the sweep wrote last");
+    scene.passes(ms(0));
+    scene.looked(opened("F-2"));
+    assert!(scene.has(|e| matches!(e, Effect::Swept(swept, _) if swept.opened == 2)));
+    scene.passes(ms(10_000));
+    scene.happens(Event::Quiet(Quiet::No));
+    assert!(scene.has(|e| matches!(e, Effect::Show(_))));
+    scene.done.clear();
+    scene.passes(ms(60 * 60_000));
+    assert!(!scene.has(|e| matches!(e, Effect::AskQuiet)), "one notice is all");
+}
+
+/// A plan's answer.
+fn planned(added: u32) -> Event {
+    Event::Watching(Watching { watched: 10 + added, added, ..Watching::default() })
+}
+
+#[test]
+fn what_a_plan_adds_after_a_sweep_is_swept_once_more_and_no_third_time() {
+    let mut scene = scene(true);
+    scene.happens(planned(10));
+    scene.passes(ms(0));
+    assert_eq!(scene.pass(), Some(Pass::Home));
+    scene.passed(Pass::Home, false);
+    scene.looked(Looked::default());
+    scene.happens(Event::Watching(Watching { watched: 11, ..Watching::default() }));
+    scene.happens(planned(5000));
+    scene.passes(ms(60_000));
+    assert_eq!(scene.pass(), Some(Pass::Home), "nobody has watched between the sweep and the plan");
+    scene.passed(Pass::Home, false);
+    scene.looked(Looked::default());
+    scene.happens(planned(3));
+    scene.passes(ms(20 * 60 * 60_000));
+    assert_eq!(scene.pass(), None, "it rests");
+    // The next day's sweep is like the first.
+    scene.passes(ms(8 * 60 * 60_000));
+    scene.passed(Pass::Home, false);
+    scene.looked(Looked::default());
+    scene.happens(planned(0));
+    scene.passes(ms(60 * 60_000));
+    assert_eq!(scene.pass(), None, "nothing was added");
+}
+
+#[test]
+fn directories_that_come_in_a_burst_are_watched_before_they_are_swept() {
+    let mut scene = scene(false).rested();
+    let file = |n: usize| format!("/home/dev/src/repo/.git/f{n}");
+    let dir = |name: &str| Event::File(FileEvent::NewDir(name.into()), Class::File);
+    scene.happens(dir("/home/dev/src/repo"));
+    (0..200).for_each(|n| scene.changed(&file(n)));
+    scene.happens(dir("/home/dev/src/repo/a"));
+    let admitted = scene.done.iter().filter(|e| matches!(e, Effect::Admit(_))).count();
+    assert_eq!(admitted, 1);
+    scene.passes(ms(400));
+    scene.happens(Event::File(FileEvent::Gone("/home/dev/old".into()), Class::File));
+    scene.passes(ms(2000));
+    assert!(scene.has(|e| matches!(e, Effect::Join(_, dirs) if dirs[0].ends_with("repo/a"))));
+    assert_eq!((scene.pass(), scene.looks()), (None, None), "what has gone may be there, and waits too");
+    scene.happens(Event::Joined("/home/dev/src/repo".into()));
+    assert_eq!(scene.pass(), Some(Pass::Below("/home/dev/src/repo".into())));
+    scene.passed(Pass::Below("/home/dev/src/repo".into()), false);
+    assert_eq!(scene.looks().unwrap(), ["gone /home/dev/old"]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ const BURST: u32 = 64;
 const GOES_ON: u32 = 16;
 /// Most paths that wait at a time.
 const WAITING: usize = 4096;
+/// Most directories that are remembered one by one until they are watched.
+const GROWN: usize = 256;
 /// Most directories remembered as busy.
 const BUSY: usize = 256;
 
@@ -39,10 +41,19 @@ struct Entry {
     events: u32,
     /// Whether so much happens below it that it waits for the end of that.
     burst: bool,
+    /// Directories that have come below it, and that nobody watches yet.
+    grown: Vec<PathBuf>,
     /// How often in a row it was swept before.
     round: u32,
     due: Moment,
     id: u64,
+}
+
+/// What is left of entries that a wider one takes the place of.
+struct Swallowed {
+    first: Moment,
+    round: u32,
+    grown: Vec<PathBuf>,
 }
 
 /// A directory that was swept and is busy still, perhaps.
@@ -81,29 +92,60 @@ impl Coalescer {
         }
     }
 
-    /// Takes an event; `class` is what its path is.
-    pub(crate) fn push(&mut self, event: FileEvent, class: Class, now: Moment) {
+    /// Takes an event; `class` is what its path is. Whether a directory that has come is to be watched at once: in the middle
+    /// of a burst it is not, because each of its files would be told of for nothing. It is when the burst is swept.
+    pub(crate) fn push(&mut self, event: FileEvent, class: Class, now: Moment) -> bool {
         let (path, kind) = match event {
             FileEvent::Changed(path) => (path, Kind::Changed(class)),
             FileEvent::Gone(path) => (path, Kind::Gone),
-            FileEvent::NewDir(path) | FileEvent::Lost(Some(path)) => (path, Kind::Tree),
-            FileEvent::Lost(None) => return self.everything(now),
+            FileEvent::NewDir(path) => {
+                self.take_in(&path, Kind::Tree, now);
+                return !self.grows(&path, false);
+            }
+            FileEvent::Lost(Some(path)) => {
+                self.take_in(&path, Kind::Tree, now);
+                self.grows(&path, true);
+                return false;
+            }
+            FileEvent::Lost(None) => {
+                self.everything(now);
+                return false;
+            }
         };
-        if kind == Kind::Tree && !self.crowd.may(&path) {
+        self.take_in(&path, kind, now);
+        false
+    }
+
+    fn take_in(&mut self, path: &Path, kind: Kind, now: Moment) {
+        if kind == Kind::Tree && !self.crowd.may(path) {
             return self.everything(now);
         }
-        if self.waiting.contains_key(path.as_path()) {
-            return self.again(&path, kind, now);
+        if self.waiting.contains_key(path) {
+            return self.again(path, kind, now);
         }
-        if let Some(tree) = self.above(&path, now) {
+        if let Some(tree) = self.above(path, now) {
             return self.absorb(&tree, now);
         }
         // What has gone or is to be swept as a whole has nothing in it that is to be looked at by itself.
-        if kind == Kind::Gone || kind == Kind::Tree {
-            self.swallow(&path);
+        let swallowed = if let Kind::Changed(_) = kind { None } else { self.swallow(path) };
+        let grown = swallowed.filter(|_| kind == Kind::Tree).map(|s| s.grown).unwrap_or_default();
+        self.add(path, Entry { grown, ..Entry::new(kind, now) });
+        self.crowded(path, now);
+    }
+
+    /// Notes that a directory has come, or what is in one, where a burst is waiting to be swept (any sweep, if `any`); whether
+    /// there is one.
+    fn grows(&mut self, path: &Path, any: bool) -> bool {
+        for dir in path.ancestors() {
+            if let Some(entry) = self.waiting.get_mut(dir).filter(|e| e.kind == Kind::Tree) {
+                let later = any || entry.burst;
+                if later {
+                    more(&mut entry.grown, vec![path.to_owned()], dir);
+                }
+                return later;
+            }
         }
-        self.add(&path, Entry::new(kind, now));
-        self.crowded(&path, now);
+        false
     }
 
     /// What is due by now, in the order in which it became so.
@@ -120,7 +162,10 @@ impl Coalescer {
                     if entry.burst && entry.events >= GOES_ON && self.busy.len() < BUSY {
                         self.busy.insert(path.to_path_buf(), entry.swept(now, self.policy.cool));
                     }
-                    Look::Below(path.to_path_buf())
+                    match entry.grown.is_empty() {
+                        true => Look::Below(path.to_path_buf()),
+                        false => Look::Grown(path.to_path_buf(), entry.grown),
+                    }
                 }
             });
         }
@@ -153,9 +198,10 @@ impl Coalescer {
                 self.touch(path, |e| e.kind = kind, now);
             }
             (_, Kind::Gone | Kind::Tree) => {
-                self.swallow(path);
+                let swallowed = self.swallow(path).filter(|_| kind == Kind::Tree);
+                let grown = swallowed.map(|s| s.grown).unwrap_or_default();
                 let Some(old) = self.take(path) else { return };
-                self.add(path, Entry { first: old.first, ..Entry::new(kind, now) });
+                self.add(path, Entry { first: old.first, grown, ..Entry::new(kind, now) });
             }
         }
     }
@@ -200,9 +246,9 @@ impl Coalescer {
         let busy =
             |dir: &Path| self.busy.get(dir).filter(|b| b.until > now).map(|b| (dir.to_owned(), b.round));
         let (dir, round) = path.ancestors().skip(1).find_map(busy)?;
-        self.swallow(&dir);
-        self.take(&dir);
-        self.add(&dir, Entry { burst: true, round, events: 0, ..Entry::new(Kind::Tree, now) });
+        let mut grown = self.swallow(&dir).map(|s| s.grown).unwrap_or_default();
+        more(&mut grown, self.take(&dir).map(|e| e.grown).unwrap_or_default(), &dir);
+        self.add(&dir, Entry { burst: true, grown, round, events: 0, ..Entry::new(Kind::Tree, now) });
         // That may have been the last drop for what is around it.
         self.crowded(&dir, now);
         self.above(path, now)
@@ -227,15 +273,19 @@ impl Coalescer {
         Some(entry)
     }
 
-    /// Takes out what waits below a directory: since when, and how often it was swept already.
-    fn swallow(&mut self, dir: &Path) -> Option<(Moment, u32)> {
+    /// Takes out what waits below a directory.
+    fn swallow(&mut self, dir: &Path) -> Option<Swallowed> {
         if !self.crowd.any_below(dir) {
             return None;
         }
         let below: Vec<_> =
             self.waiting.keys().filter(|p| p.starts_with(dir) && ***p != *dir).cloned().collect();
-        let taken = below.iter().filter_map(|path| self.take(path)).map(|e| (e.first, e.round));
-        taken.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        let taken = below.iter().filter_map(|path| self.take(path));
+        let taken = taken.map(|e| Swallowed { first: e.first, round: e.round, grown: e.grown });
+        taken.reduce(|mut a, b| {
+            more(&mut a.grown, b.grown, dir);
+            Swallowed { first: a.first.min(b.first), round: a.round.max(b.round), ..a }
+        })
     }
 
     /// Makes one sweep of a directory below which too much waits; and of all when nothing else bounds what waits.
@@ -256,10 +306,15 @@ impl Coalescer {
 
     fn collapse(&mut self, dir: &Path, now: Moment) {
         let own = self.take(dir);
-        let (first, round) = self.swallow(dir).unwrap_or((now, 0));
+        let mut below = self.swallow(dir).unwrap_or(Swallowed { first: now, round: 0, grown: Vec::new() });
         self.busy.retain(|busy, _| !busy.starts_with(dir));
-        let first = own.map_or(first, |e| e.first.min(first));
-        self.add(dir, Entry { first, round, burst: true, events: BURST, ..Entry::new(Kind::Tree, now) });
+        let first = own.as_ref().map_or(below.first, |e| e.first.min(below.first));
+        more(&mut below.grown, own.map(|e| e.grown).unwrap_or_default(), dir);
+        let Swallowed { round, grown, .. } = below;
+        self.add(
+            dir,
+            Entry { first, round, grown, burst: true, events: BURST, ..Entry::new(Kind::Tree, now) },
+        );
     }
 
     fn clear(&mut self) {
@@ -286,9 +341,18 @@ impl Coalescer {
     }
 }
 
+/// Adds directories that nobody watches yet; of many it is the one that they are all below.
+fn more(grown: &mut Vec<PathBuf>, other: Vec<PathBuf>, tree: &Path) {
+    grown.extend(other);
+    if grown.len() > GROWN {
+        *grown = vec![tree.to_owned()];
+    }
+}
+
 impl Entry {
     fn new(kind: Kind, now: Moment) -> Entry {
-        Entry { kind, first: now, last: now, events: 1, burst: false, round: 0, due: now, id: 0 }
+        let (burst, grown) = (false, Vec::new());
+        Entry { kind, first: now, last: now, events: 1, burst, grown, round: 0, due: now, id: 0 }
     }
 
     fn due(&self, policy: &Policy) -> Moment {

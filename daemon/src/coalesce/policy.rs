@@ -60,6 +60,8 @@ pub(crate) enum Look {
     Gone(PathBuf),
     /// A directory below which much has changed or gone: sweep what is new there, and what was remembered.
     Below(PathBuf),
+    /// As `Below`, and these directories have come there, which nobody watches yet: watch what is below them, then sweep.
+    Grown(PathBuf, Vec<PathBuf>),
     /// Anything may have changed.
     Everything,
 }

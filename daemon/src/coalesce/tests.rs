@@ -42,15 +42,17 @@ impl Script {
         }
     }
 
-    fn push(&mut self, now: Moment, event: FileEvent) {
+    /// Whether a directory that has come is to be watched at once.
+    fn push(&mut self, now: Moment, event: FileEvent) -> bool {
         let history = |p: &Path| p.ends_with(".bash_history");
         let class = match &event {
             FileEvent::Changed(p) if history(p) => Class::History,
             _ => Class::File,
         };
         self.until(now);
-        self.coalescer.push(event, class, now);
+        let at_once = self.coalescer.push(event, class, now);
         self.most = self.most.max(self.coalescer.len());
+        at_once
     }
 
     fn run(events: impl IntoIterator<Item = (u64, FileEvent)>) -> Script {
@@ -75,6 +77,10 @@ fn file(path: &str) -> Look {
 
 fn below(path: &str) -> Look {
     Look::Below(at(path))
+}
+
+fn grown(path: &str, dirs: &[&str]) -> Look {
+    Look::Grown(at(path), dirs.iter().map(|dir| at(dir)).collect())
 }
 
 #[test]
@@ -161,6 +167,64 @@ fn a_burst_that_goes_on_is_swept_less_and_less_often() {
 }
 
 #[test]
+fn a_directory_that_comes_is_watched_at_once_but_in_a_burst_when_that_is_swept() {
+    let mut script = Script::new();
+    assert!(script.push(ms(0), new_dir("src/repo")));
+    assert!(script.push(ms(1), new_dir("src/repo/.git")));
+    for n in 0..100 {
+        script.push(ms(2), changed(&format!("src/repo/.git/{n}")));
+    }
+    assert!(!script.push(ms(3), new_dir("src/repo/a")));
+    assert!(script.push(ms(4), new_dir("src/other")), "not beside it");
+    script.until(ms(2000));
+    assert_eq!(script.looks, [(154, below("src/other")), (503, grown("src/repo", &["src/repo/a"]))]);
+    // It goes on.
+    assert!(!script.push(ms(2100), new_dir("src/repo/b")));
+    script.until(ms(20_000));
+    assert_eq!(script.looks.last(), Some(&(2600, grown("src/repo", &["src/repo/b"]))));
+    assert!(script.push(ms(30_000), new_dir("src/repo/c")), "it is over");
+}
+
+#[test]
+fn a_directory_that_is_not_watched_at_once_is_when_it_is_swept_or_everything_is() {
+    let mut made = 11_u64;
+    let mut random = |n: u64| {
+        made = made.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (made >> 33) % n
+    };
+    let mut script = Script::new();
+    let (mut later, mut gone_at) = (Vec::new(), Vec::new());
+    for n in 0..60_000 {
+        let (now, wide) = (n / 8, 2 + random(40));
+        let path = format!("{}/{}/{}", random(3), random(wide), random(200));
+        let event = match random(40) {
+            0 => gone(&path),
+            1 => gone(path.rsplit_once('/').unwrap().0),
+            2..5 => new_dir(&path),
+            5 => new_dir(path.rsplit_once('/').unwrap().0),
+            6 => FileEvent::Lost(Some(at(&path))),
+            _ => changed(&path),
+        };
+        let dir = if let FileEvent::NewDir(dir) = &event { Some(dir.clone()) } else { None };
+        gone_at.extend(if let FileEvent::Gone(dir) = &event { Some((now, dir.clone())) } else { None });
+        if !script.push(ms(now), event) {
+            later.extend(dir.map(|dir| (now, dir)));
+        }
+    }
+    script.until(ms(1_000_000));
+    assert!(later.len() > 1000, "{}", later.len());
+    for (now, dir) in later {
+        let watched = script.looks.iter().any(|(at, look)| match look {
+            Look::Grown(_, trees) => *at >= now && trees.iter().any(|tree| dir.starts_with(tree)),
+            Look::Everything => *at >= now,
+            _ => false,
+        });
+        let went = || gone_at.iter().any(|(at, gone)| *at >= now && dir.starts_with(gone));
+        assert!(watched || went(), "{now}: {dir:?}");
+    }
+}
+
+#[test]
 fn when_a_burst_is_over_files_are_files_again() {
     let burst = (0..1000).map(|n| (n / 10, changed(&format!("src/repo/{n}"))));
     let later = [(10_000, changed("src/repo/.env"))];
@@ -199,7 +263,7 @@ fn the_home_is_never_the_scene_of_a_burst() {
 #[test]
 fn lost_events_widen_what_is_swept() {
     let events = [(0, changed("a/x")), (1, FileEvent::Lost(Some(at("a"))))];
-    assert_eq!(looks(events), [(151, below("a"))]);
+    assert_eq!(looks(events), [(151, grown("a", &["a"]))]);
     let events = [(0, changed("a/x")), (1, FileEvent::Lost(None))];
     assert_eq!(looks(events), [(150, file("a/x")), (501, Look::Everything)]);
     assert_eq!(looks([(1, FileEvent::Lost(Some(PathBuf::from("/home"))))]), [(501, Look::Everything)]);
@@ -252,7 +316,7 @@ fn every_event_is_followed_by_a_look_that_covers_it() {
         let covers = |look: &Look| match look {
             Look::File(p) => *p == path,
             Look::Below(dir) => path.starts_with(dir),
-            Look::Gone(_) | Look::Everything => false,
+            Look::Grown(..) | Look::Gone(_) | Look::Everything => false,
         };
         assert!(looks.iter().any(|(at, look)| *at >= now && covers(look)), "{now}: {path:?}");
     }

@@ -45,6 +45,7 @@ impl Shell {
             Effect::Interrupt => self.pool.interrupt(),
             Effect::Plan => self.eyes.plan(&self.world, &mut self.land),
             Effect::Admit(dir) => self.eyes.admit(dir),
+            Effect::Join(dir, come) => self.eyes.join(dir, come),
             Effect::Blind => self.eyes.blind(),
             Effect::Tell(news, cursor) => self.tell(&news, cursor).await,
             Effect::Swept(swept, totals) => self.swept(swept, &totals).await,

@@ -82,8 +82,12 @@ fn ordinary(
         return done.note(Reason::TooLarge, shown, None);
     }
     done.files += 1;
-    let outcome =
-        file::examine(scope, &File { fd, stat, path, shown, tilde: Some(shown), place }, buffer, done);
+    let outcome = file::examine(
+        scope,
+        &File { fd, stat, path, shown, tilde: Some(shown), place, tree: false },
+        buffer,
+        done,
+    );
     if matches!(outcome, Outcome::Opaque) {
         done.file(scope, shown, Vec::new());
         done.note(Reason::Opaque, shown, None);

@@ -389,7 +389,7 @@ mod tests {
         let stat = rustix::fs::stat(path).unwrap();
         let fd = files::open_path(path, &stat).unwrap();
         let place = place.and_then(|id| ENGINE.places().by_id(id));
-        let file = File { fd: &fd, stat: &stat, path, shown: "~/x.db", tilde: None, place };
+        let file = File { fd: &fd, stat: &stat, path, shown: "~/x.db", tilde: None, place, tree: false };
         let mut done = Done::default();
         super::super::file::examine(&scope, &file, &mut Buffer::new(), &mut done);
         let seen = done.batch.files.iter().flat_map(|(_, seen)| seen);

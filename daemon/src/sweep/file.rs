@@ -52,6 +52,8 @@ pub(super) struct File<'a> {
     /// Its name as a place: `~/…` in the home. None where it is no file of its own.
     pub(super) tilde: Option<&'a str>,
     pub(super) place: Option<&'a Place>,
+    /// In the work tree of a repository, which keeps its content once more.
+    pub(super) tree: bool,
 }
 
 /// Examines a file.
@@ -123,7 +125,15 @@ pub(super) fn read(
     let cx = scope.cx();
     if ended {
         let target = Target { path: shown, place, bytes: buffer.get(), meta };
-        return finish(scope, shown, guarded(|| scope.engine.scan(&target, &cx)), done);
+        let report = guarded(|| scope.engine.scan(&target, &cx));
+        if file.tree
+            && place.is_none()
+            && report.as_ref().is_some_and(Report::is_nothing)
+            && let Some(manner) = scope.engine.manner(shown)
+        {
+            done.clean.note(manner, buffer.get());
+        }
+        return finish(scope, shown, report, done);
     }
     if place.and_then(|p| p.reader.as_ref()).is_some() {
         let why = format!("larger than {} MiB: searched for secrets, not read for settings", READABLE >> 20);

@@ -30,7 +30,15 @@ pub(super) fn examine(scope: &Scope<'_>, name: Option<&Path>) -> Done {
         if name.starts_with("~") { shown.clone() } else { scope.home.shown(&here.join(name)) }
     });
     let place = tilde.and_then(|t| scope.engine.places().classify(&t));
-    let file = File { fd: &fd, stat: &stat, path: Path::new(&shown), shown: &shown, tilde: None, place };
+    let file = File {
+        fd: &fd,
+        stat: &stat,
+        path: Path::new(&shown),
+        shown: &shown,
+        tilde: None,
+        place,
+        tree: false,
+    };
     let mut buffer = Buffer::waiting(&scope.watch.stop);
     let outcome = file::read(scope, &file, usize::MAX, None, &mut buffer, &mut done);
     if matches!(outcome, Outcome::Opaque) {

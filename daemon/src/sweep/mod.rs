@@ -90,6 +90,8 @@ pub(crate) struct Done {
     pub(crate) ignores: Vec<IgnoreFile>,
     /// Repositories whose history is to be examined.
     pub(crate) repositories: Vec<git::Met>,
+    /// Contents of files in work trees that hold nothing.
+    pub(crate) clean: git::Clean,
     pub(crate) land: Land,
     /// Things worth telling that are no gap.
     pub(crate) notes: Vec<String>,
@@ -165,6 +167,7 @@ impl Done {
         }
         self.ignores.extend(other.ignores);
         self.repositories.extend(other.repositories);
+        self.clean.add(other.clean);
         self.land.add(other.land);
         self.notes.extend(other.notes);
         self.silenced += other.silenced;

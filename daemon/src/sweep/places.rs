@@ -118,8 +118,15 @@ pub(super) fn one(
     done.files += 1;
     match files::open_path(&real, &stat) {
         Ok(fd) => {
-            let file =
-                File { fd: &fd, stat: &stat, path: &real, shown, tilde: Some(shown), place: Some(place) };
+            let file = File {
+                fd: &fd,
+                stat: &stat,
+                path: &real,
+                shown,
+                tilde: Some(shown),
+                place: Some(place),
+                tree: false,
+            };
             let outcome = file::examine(scope, &file, buffer, done);
             if real != path {
                 done.land.also.push((real.clone(), path.to_owned()));

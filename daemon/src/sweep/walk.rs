@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// A directory to look into.
+#[derive(Clone)]
 pub(super) struct Dir {
     /// Below the root.
     below: PathBuf,
@@ -31,12 +32,14 @@ pub(super) struct Dir {
     tilde: String,
     /// Device of its parent; another one means another file system.
     device: u64,
+    /// In the work tree of a repository, or the top of one.
+    tree: bool,
 }
 
 impl Dir {
     pub(super) fn top(shown: &str, tilde: &str) -> Dir {
         let (shown, tilde) = (shown.trim_end_matches('/').to_owned(), tilde.trim_end_matches('/').to_owned());
-        Dir { below: PathBuf::new(), shown, tilde, device: 0 }
+        Dir { below: PathBuf::new(), shown, tilde, device: 0, tree: false }
     }
 
     /// A name in it, as people call it and as a place.
@@ -124,7 +127,8 @@ pub(super) fn single(scope: &Scope<'_>, path: &Path, shown: &str, done: &mut Don
         Ok(fd) => {
             let tilde = scope.home.shown(&real);
             let place = scope.engine.places().classify(&tilde);
-            let file = File { fd: &fd, stat: &stat, path: &real, shown, tilde: Some(&tilde), place };
+            let file =
+                File { fd: &fd, stat: &stat, path: &real, shown, tilde: Some(&tilde), place, tree: false };
             let outcome = file::examine(scope, &file, &mut Buffer::new(), done);
             if matches!(outcome, Outcome::Opaque) {
                 done.file(scope, shown, Vec::new());
@@ -165,6 +169,14 @@ impl Worker<'_> {
         if device != dir.device && files::is_remote(&fd) {
             return done.note(Reason::Mount, &dir.shown, None);
         }
+        let top;
+        let dir = match !dir.tree && self.scope.history > 0 && files::stat_in(fd.as_fd(), c".git").is_ok() {
+            true => {
+                top = Dir { tree: true, ..dir.clone() };
+                &top
+            }
+            false => dir,
+        };
         if self.scope.survey {
             done.land.dirs.push(self.root_path.join(&dir.below));
         }
@@ -217,7 +229,7 @@ impl Worker<'_> {
         if name.to_bytes() == b"lapwing" && self.root_path.join(&below) == self.scope.home.state() {
             return;
         }
-        more.push(Dir { below, shown, tilde, device });
+        more.push(Dir { below, shown, tilde, device, tree: dir.tree });
     }
 
     /// Whether a directory is a repository's own: its objects are searched as what they are, and only once.
@@ -307,7 +319,8 @@ impl Worker<'_> {
                 return None;
             }
         };
-        let file = File { fd: &opened, stat, path: &path, shown: &shown, tilde: Some(&tilde), place };
+        let tree = dir.tree;
+        let file = File { fd: &opened, stat, path: &path, shown: &shown, tilde: Some(&tilde), place, tree };
         match file::examine(self.scope, &file, &mut self.buffer, done) {
             Outcome::Examined => Some(Was::Examined),
             Outcome::Opaque => {

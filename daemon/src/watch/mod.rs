@@ -98,6 +98,22 @@ impl Watcher {
         troubles
     }
 
+    /// Watches a directory, and says which are in it by then. Of files nothing is told: sweep it afterwards.
+    pub(crate) fn follow(&mut self, dir: &Path) -> Result<Vec<PathBuf>, Trouble> {
+        let fd = self.machine.open(dir)?;
+        let stale = self.watched.contains(dir).then(|| self.leave(&[dir.to_owned()])).unwrap_or_default();
+        match stale.into_iter().chain(self.enter(vec![dir.to_owned()])).next() {
+            Some(trouble) => Err(trouble),
+            None => Ok(self.directories_in(dir, &fd)),
+        }
+    }
+
+    /// The directories in one, which is not watched itself.
+    pub(crate) fn directories(&self, dir: &Path) -> Result<Vec<PathBuf>, Trouble> {
+        let fd = self.machine.open(dir)?;
+        Ok(self.directories_in(dir, &fd))
+    }
+
     /// Watches everything afresh. After events were lost nobody knows which watches still stand for the path that they
     /// were made for.
     pub(crate) fn renew(&mut self) -> Vec<Trouble> {
@@ -199,34 +215,56 @@ impl Watcher {
         }
     }
 
+    /// Tells of what is in a directory.
     fn tell(&self, dir: &Path, fd: &OwnedFd) {
         let mut files = 0;
-        let mut names = vec![MaybeUninit::uninit(); 1 << 15];
-        let mut entries = RawDir::new(fd, &mut names);
-        let lost = || FileEvent::Lost(Some(dir.to_owned()));
-        while let Some(entry) = entries.next() {
-            let Ok(entry) = entry else { return self.inbox.push(lost()) };
-            let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
-                continue;
-            }
-            let path = dir.join(OsStr::from_bytes(name));
-            match entry.file_type() {
-                FileType::Directory => self.inbox.push(FileEvent::NewDir(path)),
-                FileType::Unknown => self.inbox.push(come(path)),
-                FileType::RegularFile | FileType::Symlink => {
-                    files += 1;
-                    if files <= LISTED {
-                        self.inbox.push(FileEvent::Changed(path));
-                    }
+        let whole = entries(dir, fd, &mut |path, kind| match kind {
+            FileType::Directory => self.inbox.push(FileEvent::NewDir(path())),
+            FileType::RegularFile | FileType::Symlink => {
+                files += 1;
+                if files <= LISTED {
+                    self.inbox.push(FileEvent::Changed(path()));
                 }
-                _ => {}
             }
-        }
-        if files > LISTED {
-            self.inbox.push(lost());
+            _ => {}
+        });
+        if !whole || files > LISTED {
+            self.inbox.push(FileEvent::Lost(Some(dir.to_owned())));
         }
     }
+
+    fn directories_in(&self, dir: &Path, fd: &OwnedFd) -> Vec<PathBuf> {
+        let mut below = Vec::new();
+        let whole = entries(dir, fd, &mut |path, kind| {
+            if kind == FileType::Directory {
+                below.push(path());
+            }
+        });
+        if !whole {
+            self.inbox.push(FileEvent::Lost(Some(dir.to_owned())));
+        }
+        below
+    }
+}
+
+/// Names in a directory, with what they are; whether these are all.
+fn entries(dir: &Path, fd: &OwnedFd, each: &mut dyn FnMut(&dyn Fn() -> PathBuf, FileType)) -> bool {
+    let mut names = vec![MaybeUninit::uninit(); 1 << 15];
+    let mut entries = RawDir::new(fd, &mut names);
+    while let Some(entry) = entries.next() {
+        let Ok(entry) = entry else { return false };
+        let name = entry.file_name().to_bytes();
+        if matches!(name, b"." | b"..") {
+            continue;
+        }
+        let path = || dir.join(OsStr::from_bytes(name));
+        let kind = match entry.file_type() {
+            FileType::Unknown => rustix::fs::lstat(path()).map_or(FileType::Unknown, |s| files::kind(&s)),
+            kind => kind,
+        };
+        each(&path, kind);
+    }
+    true
 }
 
 /// Starts the thread that listens to the kernel.

@@ -2,7 +2,7 @@
 //! reflog, or of nothing any more.
 
 use super::names::Names;
-use super::{Hits, Version, commit, largest, vendored};
+use super::{Clean, Hits, Version, commit, largest, place, vendored};
 use crate::machine::git::Repository;
 use crate::machine::git::objects::{Reader, Store};
 use crate::machine::git::pack::{Broken, Kind, short};
@@ -38,7 +38,8 @@ pub(crate) fn history(scope: &Scope<'_>, repository: &Repository, shown: &Shown<
     let store = Store::open(repository, scope.home.canonical());
     let everything = (store.packs.len(), store.loose.len());
     let budget = AtomicI64::new(i64::MAX);
-    let job = Job { store: &store, among: everything, known: &HashMap::new(), budget: &budget };
+    let (known, clean) = (HashMap::new(), Clean::default());
+    let job = Job { store: &store, among: everything, known: &known, clean: &clean, budget: &budget };
     let (hits, _) = search(scope, repository, &job, shown, done);
     hits.finish(scope, shown.repository, done);
 }
@@ -50,6 +51,8 @@ pub(super) struct Job<'j> {
     pub(super) among: (usize, usize),
     /// How far it was searched before: see [`Searched`].
     pub(super) known: &'j Searched,
+    /// What was searched in the work tree and holds nothing.
+    pub(super) clean: &'j Clean,
     /// Bytes that may be searched; less than nothing when they are used up.
     pub(super) budget: &'j AtomicI64,
 }
@@ -232,6 +235,12 @@ impl Work<'_, '_> {
         total.1.add(done);
     }
 
+    /// Whether the same bytes were searched in the same way in the work tree, and hold nothing.
+    fn is_clean(&self, id: &[u8], name: &str) -> bool {
+        let manner = self.scope.engine.manner(name).filter(|_| !name.is_empty());
+        manner.is_some_and(|manner| self.job.clean.has(manner, id)) && place(self.scope, name).is_none()
+    }
+
     fn object(&self, object: Object, reader: &mut Reader<'_>, hits: &mut Hits, done: &mut Done) {
         let store = self.store;
         let id = match object {
@@ -244,7 +253,7 @@ impl Work<'_, '_> {
             // Staged once, or left over from a commit that was changed and has been forgotten.
             None => (u32::MAX, format!("object {}", &crate::text::hex(id)[..10]), String::new()),
         };
-        if vendored(self.scope, &name) {
+        if vendored(self.scope, &name) || self.is_clean(id, &name) {
             return;
         }
         let path: Option<PathBuf> = self.shown.tree.filter(|_| !name.is_empty()).map(|tree| tree.join(&name));

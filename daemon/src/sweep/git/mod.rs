@@ -1,9 +1,11 @@
 //! Versions of files that git keeps: what is staged, what commits have added, and every object of a repository.
 
+mod clean;
 mod history;
 mod names;
 mod remembered;
 
+pub(crate) use clean::Clean;
 pub(crate) use history::{Shown, history};
 pub(crate) use remembered::{Known, Met, histories};
 
@@ -15,6 +17,7 @@ use crate::record::Reason;
 use crate::text;
 use lapwing_rules::finding::{Finding, Location, Problem, Report};
 use lapwing_rules::fingerprint::FindingId;
+use lapwing_rules::place::Place;
 use lapwing_rules::target::Target;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -55,6 +58,12 @@ struct Version<'v> {
     order: u32,
 }
 
+/// What a name in a repository is: that may keep a home, or a part of one.
+fn place<'s>(scope: &Scope<'s>, name: &str) -> Option<&'s Place> {
+    let starts = std::iter::once(0).chain(name.match_indices('/').map(|(at, _)| at + 1));
+    starts.take(16).find_map(|at| scope.engine.places().classify(&format!("~/{}", &name[at..])))
+}
+
 /// What is found in the versions of one repository.
 #[derive(Default)]
 struct Hits {
@@ -78,10 +87,7 @@ impl Hits {
         scope.watch.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         done.files += 1;
         done.bytes += bytes.len() as u64;
-        let places = scope.engine.places();
-        let starts = std::iter::once(0).chain(version.name.match_indices('/').map(|(at, _)| at + 1));
-        // A repository may keep a home, or a part of one.
-        let place = starts.take(16).find_map(|at| places.classify(&format!("~/{}", &version.name[at..])));
+        let place = place(scope, version.name);
         let target = Target { path: version.name, place, bytes, meta: None };
         let Some(report) = guarded(|| scope.engine.secrets_of(&target, &scope.cx())) else {
             let why = format!("a rule broke on {}; please report it", version.name);

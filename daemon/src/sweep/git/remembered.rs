@@ -3,7 +3,7 @@
 
 use super::super::states;
 use super::history::{ALL, Job, Searched, search};
-use super::{SIGHTINGS, Shown};
+use super::{Clean, SIGHTINGS, Shown};
 use crate::ledger::{DirKey, Seen};
 use crate::machine::git::Repository;
 use crate::machine::git::objects::{self, Store};
@@ -35,11 +35,17 @@ pub(crate) trait Known {
 }
 
 /// Searches what is new in the histories of these repositories. `each` takes what came of one.
-pub(crate) fn histories(scope: &Scope<'_>, met: &[Met], known: &dyn Known, mut each: impl FnMut(Done)) {
+pub(crate) fn histories(
+    scope: &Scope<'_>,
+    met: &[Met],
+    known: &dyn Known,
+    clean: &Clean,
+    mut each: impl FnMut(Done),
+) {
     let budget = AtomicI64::new(if scope.largest == u64::MAX { i64::MAX } else { BUDGET });
     for one in met {
         let mut done = Done::default();
-        history(scope, one, known, &budget, &mut done);
+        history(scope, one, known, clean, &budget, &mut done);
         each(done);
     }
 }
@@ -79,7 +85,14 @@ impl Look {
     }
 }
 
-fn history(scope: &Scope<'_>, met: &Met, known: &dyn Known, budget: &AtomicI64, done: &mut Done) {
+fn history(
+    scope: &Scope<'_>,
+    met: &Met,
+    known: &dyn Known,
+    clean: &Clean,
+    budget: &AtomicI64,
+    done: &mut Done,
+) {
     let shown = met.shown.as_str();
     let key = states::key(&met.path);
     done.kept.insert(shown.to_owned());
@@ -92,7 +105,7 @@ fn history(scope: &Scope<'_>, met: &Met, known: &dyn Known, budget: &AtomicI64, 
     let own = AtomicI64::new(if look.again { left.max(AGAIN) } else { left });
     let store = Store::open(&look.repository, scope.home.canonical());
     let before = if look.again { &nothing } else { &look.before };
-    let job = Job { store: &store, among: store.own, known: before, budget: &own };
+    let job = Job { store: &store, among: store.own, known: before, clean, budget: &own };
     let name = Shown { repository: shown, tree: None };
     let (hits, searched) = search(scope, &look.repository, &job, &name, done);
     if scope.stopped() {
@@ -216,11 +229,12 @@ mod tests {
             survey: false,
         };
         let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
+        let clean = Clean::default();
         let (mut memory, mut found, mut runs) = (Memory::default(), HashSet::new(), 0);
         loop {
             let mut done = Done::default();
             // Enough to begin with.
-            history(&scope, &met, &memory, &AtomicI64::new(BUDGET.min(2 + runs)), &mut done);
+            history(&scope, &met, &memory, &clean, &AtomicI64::new(BUDGET.min(2 + runs)), &mut done);
             memory.0.extend(done.batch.histories);
             found.extend(done.batch.more.into_iter().flat_map(|(_, seen)| seen).map(|s| s.id));
             runs += 1;
@@ -232,7 +246,7 @@ mod tests {
         assert!(runs > 1, "one run was enough");
         assert_eq!(found.len(), 4);
         let mut done = Done::default();
-        history(&scope, &met, &memory, &AtomicI64::new(BUDGET), &mut done);
+        history(&scope, &met, &memory, &clean, &AtomicI64::new(BUDGET), &mut done);
         assert_eq!((done.bytes, done.kept.len(), done.batch.histories.len()), (0, 1, 0));
     }
 
@@ -271,12 +285,55 @@ mod tests {
             };
             let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
             let (budget, mut done) = (AtomicI64::new(200_000), Done::default());
-            history(&scope, &met, &Memory::default(), &budget, &mut done);
+            history(&scope, &met, &Memory::default(), &Clean::default(), &budget, &mut done);
             let found = done.batch.more.iter().flat_map(|(_, seen)| seen).count();
             // Half of it, and the commit with which that was used up.
             assert_eq!((found, done.missed.contains_key(&Reason::History)), (1, false), "{packed}");
             assert!((0..100_000).contains(&budget.into_inner()), "{packed}");
         }
+    }
+
+    #[test]
+    fn what_the_work_tree_has_clean_is_not_searched_twice_and_nothing_else_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        repository(dir.path());
+        let home = Home::other(dir.path());
+        let (engine, ids) = (Engine::builtin(), Fingerprinter::new(|| Zeroizing::new([1; 32])));
+        let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
+        let scope = Scope {
+            engine: &engine,
+            ids: &ids,
+            policy: &policy,
+            machine: &machine,
+            home: &home,
+            watch: &watch,
+            skip: Paths::default(),
+            largest: 1 << 20,
+            all: false,
+            history: u64::MAX,
+            remembered: HashMap::new(),
+            jobs: 1,
+            survey: false,
+        };
+        // One secret is in the history only, and one was silenced where it stands.
+        std::fs::write(dir.path().join("0.yml"), "nothing\n").unwrap();
+        let token = fill("token: dop_v1_{{hex:64}}", "100");
+        std::fs::write(dir.path().join("100.yml"), format!("{token} # lapwing:ignore\n")).unwrap();
+        let mut walked = Done::default();
+        super::super::super::walk(&scope, home.root(), ("~", "~"), &HashSet::new(), Vec::new(), |done| {
+            walked.add(done);
+        });
+        let met = walked.repositories.pop().unwrap();
+        let search = |clean: &Clean| {
+            let mut done = Done::default();
+            history(&scope, &met, &Memory::default(), clean, &AtomicI64::new(BUDGET), &mut done);
+            let found = done.batch.more.into_iter().flat_map(|(_, seen)| seen).map(|s| s.id);
+            (found.collect::<HashSet<_>>(), done.bytes)
+        };
+        let (all, whole) = search(&Clean::default());
+        let (same, rest) = search(&walked.clean);
+        assert_eq!((all.len(), &all), (4, &same));
+        assert!(rest * 10 < whole * 9, "{rest} of {whole} bytes");
     }
 
     #[test]
