@@ -66,9 +66,11 @@ pub(crate) fn identity<T>(secret: &[u8], of: impl FnOnce(&[u8]) -> T) -> T {
     of(&same)
 }
 
-/// What a block says of itself in its first line: `OPENSSH PRIVATE KEY`, `PuTTY-User-Key-File-3: ssh-ed25519`.
+/// What a block says of itself in its first line: `OPENSSH PRIVATE KEY`, `PuTTY-User-Key-File-3: ssh-ed25519`. What has no second
+/// line is no block, but a secret that begins like one.
 fn block(secret: &[u8]) -> Option<String> {
-    let line = secret.split(|b| matches!(b, b'\n' | b'\r' | b'\\')).next()?;
+    let mut lines = secret.split(|b| matches!(b, b'\n' | b'\r' | b'\\'));
+    let line = lines.next().filter(|_| lines.next().is_some())?;
     let words = match line.strip_prefix(b"-----BEGIN ") {
         Some(label) => label.strip_suffix(b"-----")?,
         None => line.strip_prefix(b"PuTTY-User-Key-File-").map(|_| line)?,
@@ -85,6 +87,13 @@ mod tests {
     fn short_secrets_show_nothing() {
         assert_eq!(mask(b"hunter2", 0), "…");
         assert_eq!(mask(b"correct horse", 0), "…");
+    }
+
+    #[test]
+    fn what_begins_like_a_key_and_is_none_shows_no_more_than_others() {
+        assert_eq!(mask(b"PuTTY-User-Key-File-hunter22", 0), "…r22");
+        assert_eq!(mask(b"-----BEGIN hunter2-----", 0), "…---");
+        assert_eq!(mask(b"-----BEGIN EC PRIVATE KEY-----\\nMHcC", 0), "EC PRIVATE KEY");
     }
 
     #[test]
