@@ -273,6 +273,43 @@ fn transcripts_stay_valid_json() {
 }
 
 #[test]
+fn what_is_left_of_a_large_file_is_known_without_reading_it_again() {
+    let home = Home::new();
+    let tokens: Vec<String> = (0..4).map(|n| checked("ghp_", &n.to_string())).collect();
+    let other = secret("glpat-{{alnum:20}}", "other");
+    let line = |text: &str| format!("{}\n", serde_json::json!({ "type": "user", "text": text }));
+    let mut said = String::new();
+    for text in tokens.iter().chain([&other]) {
+        said += &line(&"so it goes on and on ".repeat(100_000));
+        said += &line(&format!("and \"{text}\" it is"));
+    }
+    let path = ".claude/projects/-home-dev-shop/1.jsonl";
+    home.write(path, &said);
+    long_ago(&home, path);
+    let places = |run: common::Run, code: i32| {
+        let place = |f: &Value| (text(&f["id"]), f["sightings"][0]["line"].as_u64().unwrap());
+        let mut all: Vec<_> = run.document(code).findings().into_iter().map(place).collect();
+        all.sort();
+        all
+    };
+    let before = places(home.doctor(), 1);
+    assert_eq!(before.len(), 5);
+    // The first stays, the other three of its rule go at once.
+    let run = home.answer(&["fix"], "n\na\nn\n");
+    assert_eq!(run.code, 1, "{}", run.both());
+    let now = String::from_utf8(home.read(path)).unwrap();
+    assert_eq!(tokens.iter().filter(|t| now.contains(t.as_str())).count(), 1);
+    assert!(now.contains(&other) && now.lines().count() == said.lines().count());
+    let left = places(home.run(&["list", "--format", "json"]), 1);
+    assert!(left.len() == 2 && left.iter().all(|place| before.contains(place)), "{left:?}");
+    assert_eq!(places(home.doctor(), 1), left, "a look says the same");
+    long_ago(&home, path);
+    assert_eq!(home.answer(&["fix"], "y\ny\n").code, 0);
+    assert_eq!(places(home.run(&["list", "--format", "json"]), 0), []);
+    home.doctor().document(0);
+}
+
+#[test]
 fn a_linked_dotfile_is_mended_where_it_is() {
     let home = Home::new();
     home.write_mode("dotfiles/gitconfig", GIT, 0o644);
