@@ -304,7 +304,8 @@ fn what_is_left_of_a_large_file_is_known_without_reading_it_again() {
     assert!(left.len() == 2 && left.iter().all(|place| before.contains(place)), "{left:?}");
     assert_eq!(places(home.doctor(), 1), left, "a look says the same");
     long_ago(&home, path);
-    assert_eq!(home.answer(&["fix"], "y\ny\n").code, 0);
+    let run = home.answer(&["fix"], "y\ny\n");
+    assert_eq!(run.code, 0, "{}", run.both());
     assert_eq!(places(home.run(&["list", "--format", "json"]), 0), []);
     home.doctor().document(0);
 }

@@ -5,7 +5,7 @@
 use super::refused::Refused;
 use super::spot::Spot;
 use rustix::fs::{OFlags, Stat};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -90,14 +90,27 @@ fn has_terminal(process: &Path) -> bool {
     after_name.split_whitespace().nth(4).is_some_and(|terminal| terminal != "0")
 }
 
-/// Whether a file must be left for later.
-pub(crate) fn check(running: &Running, spot: &Spot, stat: &Stat, place: Option<&str>) -> Result<(), Refused> {
+/// A file as it is at this moment: device, inode and when it was written.
+pub(crate) type Written = (u64, u64, i64, u64);
+
+pub(crate) fn written(stat: &Stat) -> Written {
+    (stat.st_dev, stat.st_ino, stat.st_mtime, stat.st_mtime_nsec)
+}
+
+/// Whether a file must be left for later. That `ours` were written a moment ago is our own doing.
+pub(crate) fn check(
+    running: &Running,
+    spot: &Spot,
+    stat: &Stat,
+    place: Option<&str>,
+    ours: &HashSet<Written>,
+) -> Result<(), Refused> {
     if let Some((name, id)) = running.writer(stat) {
         return Err(Refused::Busy(name.clone(), *id));
     }
     editor(running, spot)?;
     let transcript = place.is_some_and(|p| p.ends_with("-transcript"));
-    if transcript && now() - stat.st_mtime < FRESH {
+    if transcript && now() - stat.st_mtime < FRESH && !ours.contains(&written(stat)) {
         return Err(Refused::Fresh);
     }
     Ok(())
@@ -181,12 +194,16 @@ mod tests {
         let stat = spot.stat().unwrap().unwrap();
         let file = fs::File::options().append(true).open(&path).unwrap();
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::from(file)).spawn().unwrap();
-        let found = check(&Running::now(), &spot, &stat, None);
+        let none = HashSet::new();
+        let found = check(&Running::now(), &spot, &stat, None, &none);
         assert_eq!(found, Err(Refused::Busy("cat".to_owned(), child.id())));
         child.stdin.take().unwrap().flush().unwrap();
         child.wait().unwrap();
-        assert_eq!(check(&Running::now(), &spot, &stat, None), Ok(()));
-        assert_eq!(check(&Running::now(), &spot, &stat, Some("claude-transcript")), Err(Refused::Fresh));
+        assert_eq!(check(&Running::now(), &spot, &stat, None, &none), Ok(()));
+        let transcript =
+            |ours: &HashSet<Written>| check(&Running::now(), &spot, &stat, Some("claude-transcript"), ours);
+        assert_eq!(transcript(&none), Err(Refused::Fresh));
+        assert_eq!(transcript(&HashSet::from([written(&stat)])), Ok(()));
     }
 
     #[test]

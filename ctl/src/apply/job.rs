@@ -1,7 +1,7 @@
 //! Plans that belong together, applied together: prepared, written into the receipt, committed, judged again, and then
 //! settled or taken back.
 
-use super::busy::Running;
+use super::busy::{Running, Written, written};
 use super::keep::verify;
 use super::receipt::{Mended, Receipt, State, Store};
 use super::refused::Refused;
@@ -14,7 +14,7 @@ use lapwing_rules::fix::edit::{digest, merge};
 use lapwing_rules::fix::plan::{Edit, Plan, Step};
 use lapwing_rules::fix::section;
 use rustix::fs::Stat;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use zeroize::Zeroizing;
 
@@ -38,6 +38,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) receipt: Receipt,
     /// What files were when the change was shown.
     pub(crate) seen: HashMap<String, Stat>,
+    /// Files as this run has left them.
+    pub(crate) ours: HashSet<Written>,
 }
 
 /// Plans that touch the same files.
@@ -66,8 +68,9 @@ impl Applier<'_> {
     fn chunk(&mut self, groups: Vec<Vec<Plan>>, outcomes: &mut Vec<Outcome>) -> Result<(), Refused> {
         let running = Running::now();
         let id = self.receipt.id.clone();
+        let (home, rules) = (self.home, self.rules);
         let bench =
-            Bench { home: self.home, receipt: &id, running: &running, rules: self.rules, seen: &self.seen };
+            Bench { home, receipt: &id, running: &running, rules, seen: &self.seen, ours: &self.ours };
         let mut jobs = Vec::new();
         for plans in groups {
             let (job, refused) = prepare(&bench, plans);
@@ -125,9 +128,18 @@ impl Applier<'_> {
         (id, paths)
     }
 
+    /// Notes how a job has left its files.
+    fn left(&mut self, job: &Job) {
+        let stat = |path: &str| Spot::find(self.home, path).ok()?.stat().ok()?;
+        let paths = job.steps.iter().map(|step| step.change().path);
+        let stats: Vec<Stat> = paths.filter_map(|path| stat(&path)).collect();
+        self.ours.extend(stats.iter().map(written));
+    }
+
     /// Writes down how a job has ended.
     fn over(&mut self, job: Job, result: Result<(), (String, Refused)>, outcomes: &mut Vec<Outcome>) {
         let state = if result.is_ok() { State::Done } else { State::Dropped };
+        self.left(&job);
         for (i, step) in job.steps.iter().enumerate() {
             let state = if i < job.stays || step.stays() { State::Done } else { state };
             self.receipt.changes[job.first + i] = super::receipt::Change { state, ..step.change() };

@@ -11,7 +11,7 @@ use super::step::{Bench, Pending, Rules, mode, quarantine, rewrite};
 use lapwing_agent::home::Home;
 use lapwing_rules::fix::edit::{apply, digest};
 use lapwing_rules::fix::plan::Edit;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -46,8 +46,8 @@ pub(crate) fn undo(
     receipt: &mut Receipt,
 ) -> Result<Vec<Undone>, (String, Refused)> {
     let running = Running::now();
-    let (id, seen) = (receipt.id.clone(), HashMap::new());
-    let bench = Bench { home, receipt: &id, running: &running, rules, seen: &seen };
+    let (id, seen, ours) = (receipt.id.clone(), HashMap::new(), HashSet::new());
+    let bench = Bench { home, receipt: &id, running: &running, rules, seen: &seen, ours: &ours };
     let mut steps: Vec<Taking<'_>> = Vec::new();
     for (path, changes) in rewritten(receipt) {
         let (step, undone) = restored(&bench, &path, &changes).map_err(|why| (path, why))?;

@@ -23,7 +23,7 @@ use lapwing_agent::record::{Record, State};
 use lapwing_rules::place::wild;
 use lapwing_rules::rule::Grade;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::IsTerminal as _;
 use work::Work;
 
@@ -54,6 +54,7 @@ pub(super) fn run(session: &mut Session, args: &Fix) -> anyhow::Result<Exit> {
         store: &store,
         receipt: Receipt::begin(dates::now()),
         seen: HashMap::new(),
+        ours: HashSet::new(),
     };
     let records = selected(&home, &workshop, args)?;
     let width = session.out.width();

@@ -40,7 +40,7 @@ pub(crate) fn prepare(bench: &Bench<'_>, shown: &str, secret: &[u8]) -> Result<C
     let place = bench.rules.place(shown).map(|p| p.id.as_str());
     // Shells' histories are made to be shared; an editor would write its own copy over ours.
     if !place.is_some_and(|p| p.ends_with("-history")) {
-        busy::check(bench.running, &spot, &stat, place)?;
+        busy::check(bench.running, &spot, &stat, place, bench.ours)?;
     }
     let path = bench.home.shown(&spot.real);
     Ok(Cells { spot, path, secret: Zeroizing::new(secret.to_vec()), masked: 0 })

@@ -10,7 +10,7 @@ pub(crate) mod quarantine;
 pub(crate) mod remove;
 pub(crate) mod rewrite;
 
-use super::busy::Running;
+use super::busy::{Running, Written};
 use super::receipt::Change;
 use super::refused::Refused;
 use lapwing_agent::home::Home;
@@ -18,7 +18,7 @@ use lapwing_rules::fingerprint::FindingId;
 use lapwing_rules::fix::plan::Edit;
 use lapwing_rules::place::Place;
 use rustix::fs::Stat;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 
 /// A step that is ready to be done.
@@ -69,6 +69,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) rules: &'a dyn Rules,
     /// What files were when the change was shown: mode and owner must still be so.
     pub(crate) seen: &'a HashMap<String, Stat>,
+    /// Files as this run has left them.
+    pub(crate) ours: &'a HashSet<Written>,
 }
 
 impl Bench<'_> {

@@ -31,7 +31,7 @@ pub(crate) fn prepare(bench: &Bench<'_>, shown: &str, guard: [u8; 32]) -> Result
     let (old, stat) = spot.open()?;
     bench.guard(shown, &stat)?;
     let place = bench.rules.place(shown);
-    busy::check(bench.running, &spot, &stat, place.map(|p| p.id.as_str()))?;
+    busy::check(bench.running, &spot, &stat, place.map(|p| p.id.as_str()), bench.ours)?;
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
     (&old).take(LARGEST).read_to_end(&mut bytes).map_err(|e| Refused::from_io("read it", &e))?;
     if Sha256::digest(&*bytes)[..] != guard[..] {

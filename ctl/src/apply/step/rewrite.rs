@@ -76,7 +76,7 @@ pub(crate) fn prepare(
     }
     let place = bench.rules.place(shown);
     let id = place.map(|p| p.id.as_str());
-    busy::check(bench.running, &spot, &stat, id)?;
+    busy::check(bench.running, &spot, &stat, id, bench.ours)?;
     busy::history(bench.running, bench.home.root(), id)?;
     let mut fresh = Fresh::beside(&spot, bench.receipt)?;
     let after = write(&old, edits, &guard, &mut fresh.file)?;
