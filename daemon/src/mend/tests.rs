@@ -177,7 +177,7 @@ fn a_secret_that_an_edit_leaves_or_makes_is_found() {
 fn a_large_file_is_searched_once_while_it_stays_as_it_is() {
     let path = "~/.claude/projects/a/b.jsonl";
     let (dir, workshop) = workshop(&[(&path[2..], &transcript())]);
-    let stat = || rustix::fs::stat(&dir.path().join(&path[2..])).unwrap();
+    let stat = || rustix::fs::stat(dir.path().join(&path[2..])).unwrap();
     let mut plans = workshop.file(path).plans;
     let ids: Vec<String> = plans.iter().map(|(finding, _)| finding.id.short()).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();

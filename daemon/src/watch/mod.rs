@@ -101,8 +101,10 @@ impl Watcher {
     /// Watches a directory, and says which are in it by then. Of files nothing is told: sweep it afterwards.
     pub(crate) fn follow(&mut self, dir: &Path) -> Result<Vec<PathBuf>, Trouble> {
         let fd = self.machine.open(dir)?;
-        let stale = self.watched.contains(dir).then(|| self.leave(&[dir.to_owned()])).unwrap_or_default();
-        match stale.into_iter().chain(self.enter(vec![dir.to_owned()])).next() {
+        let name = [dir.to_owned()];
+        let mut troubles = if self.watched.contains(dir) { self.leave(&name) } else { Vec::new() };
+        troubles.extend(self.enter(name.into()));
+        match troubles.pop() {
             Some(trouble) => Err(trouble),
             None => Ok(self.directories_in(dir, &fd)),
         }
