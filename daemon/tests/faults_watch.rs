@@ -55,10 +55,15 @@ fn ten_thousand_files_at_once_are_all_looked_at() {
 #[test]
 fn what_happens_while_it_stands_still_is_found() {
     let mut stage = Stage::new();
-    fs::create_dir_all(stage.home().join("src/still")).unwrap();
+    for dir in ["src/still", "src/later"] {
+        fs::create_dir_all(stage.home().join(dir)).unwrap();
+    }
     stage.start();
     signal(stage.agent.as_ref().unwrap(), "STOP");
-    let planted = flood(&stage, "src/still", 100);
+    let mut planted = flood(&stage, "src/still", 100);
+    // Longer than any of its own clocks takes for a short while.
+    std::thread::sleep(Duration::from_secs(60));
+    planted.extend(flood(&stage, "src/later", 100));
     // Calls that nobody answers wait as well.
     let asked = std::thread::scope(|scope| {
         let ask = scope.spawn(|| stage.problems());
