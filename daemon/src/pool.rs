@@ -56,7 +56,7 @@ enum LookJob {
 /// Jobs of the worker for answers.
 enum AnswerJob {
     Call(Arc<World>, Call),
-    Reload(Home),
+    Reload(Home, Arc<World>),
 }
 
 /// The workers. They end when this goes.
@@ -133,8 +133,8 @@ impl Pool {
     }
 
     /// Reads configuration and rules anew; [`Event::Reloaded`] answers.
-    pub(crate) fn reload(&self, home: &Home) {
-        let _ = self.answer.try_send(AnswerJob::Reload(home.clone()));
+    pub(crate) fn reload(&self, home: &Home, before: &Arc<World>) {
+        let _ = self.answer.try_send(AnswerJob::Reload(home.clone(), Arc::clone(before)));
     }
 }
 
@@ -258,8 +258,8 @@ fn answers(jobs: &Receiver<AnswerJob>, out: &UnboundedSender<Report>) {
                 // Whoever asked and does not wait any more has no answer to get; a call that breaks drops its answer.
                 let _ = catch_unwind(AssertUnwindSafe(|| answer(&world, call)));
             }
-            AnswerJob::Reload(home) => {
-                let report = match World::load(&home) {
+            AnswerJob::Reload(home, before) => {
+                let report = match World::reload(&home, &before) {
                     Ok(world) => {
                         let problems = world.problems();
                         Report::World(Arc::new(world), Event::Reloaded(Ok(problems)))

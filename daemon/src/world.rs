@@ -3,8 +3,9 @@
 use crate::config::{self, Config, ConfigError};
 use crate::examine::Request;
 use crate::home::Home;
+use crate::key::Trouble;
 use crate::setup::Setup;
-use lapwing_rules::fingerprint::Subject;
+use lapwing_rules::fingerprint::{Fingerprinter, Subject};
 use lapwing_rules::rule::Page;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,6 +41,17 @@ impl World {
         let setup = Setup::new(&request, &config);
         let pages = setup.engine.pages().into_iter().map(|(_, page)| (page.id.clone(), page)).collect();
         Ok(World { config, request, setup, pages: Arc::new(pages) })
+    }
+
+    /// As [`World::load`], after another one: where the key of ids cannot be had at this moment, the one that is known serves on.
+    pub(crate) fn reload(home: &Home, before: &World) -> Result<World, ConfigError> {
+        let mut world = World::load(home)?;
+        let known = before.setup.ids.key().filter(|_| before.setup.trouble.get().is_none());
+        if let (Err(_), Some(key)) = (world.key(), known) {
+            world.setup.ids = Fingerprinter::new(move || key.clone());
+            world.setup.trouble = Trouble::default();
+        }
+        Ok(world)
     }
 
     /// Gets the key of ids, if it can be had without asking the user.

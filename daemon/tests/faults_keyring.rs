@@ -176,6 +176,20 @@ fn a_keyring_that_goes_away_is_not_missed() {
 }
 
 #[test]
+fn other_rules_under_a_locked_keyring_go_on_with_the_key_that_is_known() {
+    let mut stage = Stage::new();
+    let _keyring = Keyring::start(&stage);
+    stage.write("before.txt", &token("before"));
+    stage.start();
+    let before = stage.findings();
+    lock(&stage);
+    stage.call("Reload", &()).unwrap();
+    stage.until("it is loaded", |s| s.log().contains("are loaded anew"));
+    stage.write("during.txt", &token("during"));
+    goes_on(&mut stage, &before);
+}
+
+#[test]
 fn a_keyring_on_a_bus_that_was_restarted_is_asked_there() {
     if !common::apart::possible() {
         return;

@@ -65,6 +65,12 @@ impl Fingerprinter {
         Fingerprinter { marks: salt.map(|salt| (salt, Mutex::default())), ..self }
     }
 
+    /// The key, once it was fetched.
+    #[must_use]
+    pub fn key(&self) -> Option<Key> {
+        self.key.get().cloned()
+    }
+
     /// What the findings so far are to the baseline, by their shown ids.
     #[must_use]
     pub fn marks(&self) -> HashMap<String, Mark> {
