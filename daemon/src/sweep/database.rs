@@ -348,44 +348,19 @@ impl Read for Bytes<'_> {
 #[expect(clippy::disallowed_methods, reason = "the tests make and damage the databases")]
 mod tests {
     use super::*;
-    use crate::home::Home;
-    use crate::machine::facts::Machine;
     use crate::machine::files;
-    use crate::progress::Watch;
+    use crate::sweep::scene::{ENGINE, Scene};
     use crate::unpack::made::{gz, zst};
-    use lapwing_rules::engine::Engine;
-    use lapwing_rules::fingerprint::Fingerprinter;
-    use lapwing_rules::place::Paths;
-    use lapwing_rules::policy::Policy;
     use lapwing_rules::testing::fill;
     use rusqlite::{Connection, params};
     use std::path::{Path, PathBuf};
-    use std::sync::LazyLock;
     use std::time::{Duration, Instant};
     use tempfile::TempDir;
 
-    static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::builtin);
-
     /// What was found in a file: rule, part, line, column; and what was not examined.
     fn found(path: &Path, place: Option<&str>) -> (Vec<(String, String, u64, u64)>, Done) {
-        let home = Home::other(path.parent().unwrap());
-        let ids = Fingerprinter::new(|| Zeroizing::new([1; 32]));
-        let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
-        let scope = Scope {
-            engine: &ENGINE,
-            ids: &ids,
-            policy: &policy,
-            machine: &machine,
-            home: &home,
-            watch: &watch,
-            skip: Paths::default(),
-            largest: u64::MAX,
-            all: true,
-            history: 0,
-            remembered: std::collections::HashMap::new(),
-            jobs: 1,
-            survey: false,
-        };
+        let scene = Scene::new(path.parent().unwrap());
+        let scope = scene.scope();
         let stat = rustix::fs::stat(path).unwrap();
         let fd = files::open_path(path, &stat).unwrap();
         let place = place.and_then(|id| ENGINE.places().by_id(id));

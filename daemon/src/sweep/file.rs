@@ -244,38 +244,13 @@ pub(super) fn opaque(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::Home;
-    use crate::machine::facts::Machine;
-    use crate::progress::Watch;
-    use lapwing_rules::engine::Engine;
-    use lapwing_rules::fingerprint::Fingerprinter;
-    use lapwing_rules::pack::Packs;
-    use lapwing_rules::place::Paths;
-    use lapwing_rules::policy::Policy;
-    use zeroize::Zeroizing;
+    use crate::sweep::scene::Scene;
 
     #[test]
     fn a_rule_that_breaks_costs_one_gap() {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::other(dir.path());
-        let (engine, _) = Engine::new(Packs::default());
-        let ids = Fingerprinter::new(|| Zeroizing::new([1; 32]));
-        let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
-        let scope = Scope {
-            engine: &engine,
-            ids: &ids,
-            policy: &policy,
-            machine: &machine,
-            home: &home,
-            watch: &watch,
-            skip: Paths::default(),
-            largest: u64::MAX,
-            all: true,
-            history: 0,
-            remembered: std::collections::HashMap::new(),
-            jobs: 1,
-            survey: false,
-        };
+        let scene = Scene::new(dir.path());
+        let scope = scene.scope();
         let mut done = Done::default();
         let broken = guarded(|| -> Report { panic!("a rule's mistake") });
         assert!(matches!(finish(&scope, "~/a", broken, &mut done), Outcome::Incomplete));

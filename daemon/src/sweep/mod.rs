@@ -11,6 +11,8 @@ mod part;
 mod places;
 pub(crate) mod processes;
 mod queue;
+#[cfg(test)]
+mod scene;
 mod states;
 mod walk;
 

@@ -161,17 +161,10 @@ fn unpacked(blob: &[u8]) -> Searched {
 #[expect(clippy::disallowed_methods, reason = "a test's own files")]
 mod tests {
     use super::*;
-    use crate::home::Home;
-    use crate::machine::facts::Machine;
-    use crate::progress::Watch;
-    use lapwing_rules::engine::Engine;
-    use lapwing_rules::fingerprint::Fingerprinter;
-    use lapwing_rules::place::Paths;
-    use lapwing_rules::policy::Policy;
+    use crate::sweep::scene::Scene;
     use lapwing_rules::testing::fill;
     use std::path::Path;
     use std::process::Command;
-    use zeroize::Zeroizing;
 
     /// What a ledger would know.
     #[derive(Default)]
@@ -210,25 +203,9 @@ mod tests {
     fn a_run_goes_on_where_the_one_before_has_ended() {
         let dir = tempfile::tempdir().unwrap();
         repository(dir.path());
-        let home = Home::other(dir.path());
-        let (engine, ids) = (Engine::builtin(), Fingerprinter::new(|| Zeroizing::new([1; 32])));
-        let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
-        let scope = Scope {
-            engine: &engine,
-            ids: &ids,
-            policy: &policy,
-            machine: &machine,
-            home: &home,
-            watch: &watch,
-            skip: Paths::default(),
-            largest: 1 << 20,
-            all: false,
-            history: u64::MAX,
-            remembered: HashMap::new(),
-            jobs: 1,
-            survey: false,
-        };
-        let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
+        let scene = Scene::new(dir.path());
+        let scope = Scope { largest: 1 << 20, all: false, history: u64::MAX, ..scene.scope() };
+        let met = Met { path: scene.home.root().join(".git"), shown: "~/.git".to_owned() };
         let clean = Clean::default();
         let (mut memory, mut found, mut runs) = (Memory::default(), HashSet::new(), 0);
         loop {
@@ -265,25 +242,9 @@ mod tests {
             if packed {
                 git(dir.path(), &["gc", "-q"]);
             }
-            let home = Home::other(dir.path());
-            let (engine, ids) = (Engine::builtin(), Fingerprinter::new(|| Zeroizing::new([1; 32])));
-            let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
-            let scope = Scope {
-                engine: &engine,
-                ids: &ids,
-                policy: &policy,
-                machine: &machine,
-                home: &home,
-                watch: &watch,
-                skip: Paths::default(),
-                largest: 1 << 20,
-                all: false,
-                history: u64::MAX,
-                remembered: HashMap::new(),
-                jobs: 1,
-                survey: false,
-            };
-            let met = Met { path: home.root().join(".git"), shown: "~/.git".to_owned() };
+            let scene = Scene::new(dir.path());
+            let scope = Scope { largest: 1 << 20, all: false, history: u64::MAX, ..scene.scope() };
+            let met = Met { path: scene.home.root().join(".git"), shown: "~/.git".to_owned() };
             let (budget, mut done) = (AtomicI64::new(200_000), Done::default());
             history(&scope, &met, &Memory::default(), &Clean::default(), &budget, &mut done);
             let found = done.batch.more.iter().flat_map(|(_, seen)| seen).count();
@@ -297,32 +258,23 @@ mod tests {
     fn what_the_work_tree_has_clean_is_not_searched_twice_and_nothing_else_is_left_out() {
         let dir = tempfile::tempdir().unwrap();
         repository(dir.path());
-        let home = Home::other(dir.path());
-        let (engine, ids) = (Engine::builtin(), Fingerprinter::new(|| Zeroizing::new([1; 32])));
-        let (policy, machine, watch) = (Policy::default(), Machine::new(&home), Watch::default());
-        let scope = Scope {
-            engine: &engine,
-            ids: &ids,
-            policy: &policy,
-            machine: &machine,
-            home: &home,
-            watch: &watch,
-            skip: Paths::default(),
-            largest: 1 << 20,
-            all: false,
-            history: u64::MAX,
-            remembered: HashMap::new(),
-            jobs: 1,
-            survey: false,
-        };
+        let scene = Scene::new(dir.path());
+        let scope = Scope { largest: 1 << 20, all: false, history: u64::MAX, ..scene.scope() };
         // One secret is in the history only, and one was silenced where it stands.
         std::fs::write(dir.path().join("0.yml"), "nothing\n").unwrap();
         let token = fill("token: dop_v1_{{hex:64}}", "100");
         std::fs::write(dir.path().join("100.yml"), format!("{token} # lapwing:ignore\n")).unwrap();
         let mut walked = Done::default();
-        super::super::super::walk(&scope, home.root(), ("~", "~"), &HashSet::new(), Vec::new(), |done| {
-            walked.add(done);
-        });
+        super::super::super::walk(
+            &scope,
+            scene.home.root(),
+            ("~", "~"),
+            &HashSet::new(),
+            Vec::new(),
+            |done| {
+                walked.add(done);
+            },
+        );
         let met = walked.repositories.pop().unwrap();
         let search = |clean: &Clean| {
             let mut done = Done::default();
