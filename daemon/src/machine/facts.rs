@@ -1,9 +1,15 @@
 //! Answers the questions of rules from the real machine.
 
 use crate::home::Home;
+use crate::machine::ask::ask;
 use crate::machine::{files, process};
 use lapwing_rules::facts::{Fact, Facts, FileKind, Meta, Program};
 use rustix::fs::{FileType, Stat};
+use std::process::Command;
+use std::time::Duration;
+
+/// How long to wait for a tool that is asked about itself: those in Python take a second, on a busy machine ten.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The machine as seen from one home.
 pub(crate) struct Machine {
@@ -80,12 +86,10 @@ impl Facts for Machine {
         if !self.home.is_own() {
             return Fact::Unknown("whose search path that is cannot be told".to_owned());
         }
-        let asked =
-            std::process::Command::new(program).args(args).stdin(std::process::Stdio::null()).output();
-        match asked {
-            Ok(said) => Fact::Known(String::from_utf8_lossy(&said.stdout).into_owned()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
-            Err(e) => Fact::Unknown(e.to_string()),
+        match ask(Command::new(program).args(args), PATIENCE) {
+            Fact::Known(said) => Fact::Known(String::from_utf8_lossy(&said).into_owned()),
+            Fact::Absent => Fact::Absent,
+            Fact::Unknown(why) => Fact::Unknown(why),
         }
     }
 

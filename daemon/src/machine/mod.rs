@@ -1,5 +1,6 @@
 //! The only reader of the operating system. Regular files only, no links out of the home, everything capped.
 
+pub(crate) mod ask;
 pub(crate) mod cells;
 pub(crate) mod facts;
 pub(crate) mod files;

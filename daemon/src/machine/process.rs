@@ -1,7 +1,8 @@
 //! Environments and command lines of the programs that run now. Straight from `/proc`: of each, three small files.
 
+use super::ask::ask;
 use super::files;
-use lapwing_rules::facts::Program;
+use lapwing_rules::facts::{Fact, Program};
 use rustix::fs::{Mode, OFlags, open};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -9,8 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
+use std::process::Command;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -136,22 +136,12 @@ pub(crate) fn services() -> Result<Vec<Zeroizing<Vec<u8>>>, String> {
     }
     let mut command = Command::new("systemctl");
     command.args(["--user", "--no-pager", "show-environment"]).env("LC_ALL", "C");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let Ok(mut child) = command.spawn() else { return Ok(Vec::new()) };
-    let Some(out) = child.stdout.take() else { return Ok(Vec::new()) };
-    let (send, receive) = channel();
-    std::thread::spawn(move || {
-        let mut said = Zeroizing::new(Vec::new());
-        let read = out.take(LONGEST).read_to_end(&mut said);
-        let _ = send.send(read.map(|_| said));
-    });
-    let said = receive.recv_timeout(PATIENCE);
-    let _ = child.kill();
-    let _ = child.wait();
-    match said {
-        Ok(Ok(said)) => Ok(said.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(unquoted).collect()),
-        Ok(Err(e)) => Err(format!("its environment could not be read: {e}")),
-        Err(_) => Err(format!("it did not answer within {} s", PATIENCE.as_secs())),
+    match ask(&mut command, PATIENCE) {
+        Fact::Known(said) => {
+            Ok(said.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(unquoted).collect())
+        }
+        Fact::Absent => Ok(Vec::new()),
+        Fact::Unknown(why) => Err(why),
     }
 }
 
