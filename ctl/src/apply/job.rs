@@ -139,7 +139,10 @@ impl Applier<'_> {
     /// Writes down how a job has ended.
     fn over(&mut self, job: Job, result: Result<(), (String, Refused)>, outcomes: &mut Vec<Outcome>) {
         let state = if result.is_ok() { State::Done } else { State::Dropped };
-        self.left(&job);
+        if result.is_ok() {
+            // What was refused may be somebody else's writing.
+            self.left(&job);
+        }
         for (i, step) in job.steps.iter().enumerate() {
             let state = if i < job.stays || step.stays() { State::Done } else { state };
             self.receipt.changes[job.first + i] = super::receipt::Change { state, ..step.change() };
