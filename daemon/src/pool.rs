@@ -56,7 +56,7 @@ enum LookJob {
 /// Jobs of the worker for answers.
 enum AnswerJob {
     Call(Arc<World>, Call),
-    Reload(Home, Arc<World>),
+    Reload(Arc<World>),
 }
 
 /// The workers. They end when this goes.
@@ -133,8 +133,8 @@ impl Pool {
     }
 
     /// Reads configuration and rules anew; [`Event::Reloaded`] answers.
-    pub(crate) fn reload(&self, home: &Home, before: &Arc<World>) {
-        let _ = self.answer.try_send(AnswerJob::Reload(home.clone(), Arc::clone(before)));
+    pub(crate) fn reload(&self, before: &Arc<World>) {
+        let _ = self.answer.try_send(AnswerJob::Reload(Arc::clone(before)));
     }
 }
 
@@ -258,8 +258,8 @@ fn answers(jobs: &Receiver<AnswerJob>, out: &UnboundedSender<Report>) {
                 // Whoever asked and does not wait any more has no answer to get; a call that breaks drops its answer.
                 let _ = catch_unwind(AssertUnwindSafe(|| answer(&world, call)));
             }
-            AnswerJob::Reload(home, before) => {
-                let report = match World::reload(&home, &before) {
+            AnswerJob::Reload(before) => {
+                let report = match World::reload(&before) {
                     Ok(world) => {
                         let problems = world.problems();
                         Report::World(Arc::new(world), Event::Reloaded(Ok(problems)))

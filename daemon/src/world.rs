@@ -44,10 +44,13 @@ impl World {
     }
 
     /// As [`World::load`], after another one: where the key of ids cannot be had at this moment, the one that is known serves on.
-    pub(crate) fn reload(home: &Home, before: &World) -> Result<World, ConfigError> {
-        let mut world = World::load(home)?;
+    pub(crate) fn reload(before: &World) -> Result<World, ConfigError> {
+        let mut world = World::load(&before.request.home)?;
         let known = before.setup.ids.key().filter(|_| before.setup.trouble.get().is_none());
-        if let (Err(_), Some(key)) = (world.key(), known) {
+        // Where none was needed so far, none is asked for.
+        if let Some(key) = known
+            && world.key().is_err()
+        {
             world.setup.ids = Fingerprinter::new(move || key.clone());
             world.setup.trouble = Trouble::default();
         }

@@ -72,7 +72,7 @@ impl Shell {
                     NotifyState::Reloading,
                     NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Ready),
                 ]);
-                self.pool.reload(&self.home, &self.world);
+                self.pool.reload(&self.world);
             }
             Effect::Rekey => self.pool.rekey(&self.home),
             Effect::Complain(source, why) => complain(source, &why),
