@@ -59,6 +59,11 @@ impl<T> Fact<T> {
     }
 }
 
+/// The version in what a program says of itself.
+pub(crate) fn number(said: &str) -> Option<&str> {
+    said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// Questions a rule may ask. Paths are `~/…` (the examined home) or absolute.
 pub trait Facts: Sync {
     /// Follows symbolic links, as the program that uses the path would.
@@ -76,9 +81,8 @@ pub trait Facts: Sync {
     fn version(&self, program: &str) -> Fact<String> {
         match self.told(program, &["--version"]) {
             Fact::Known(said) => {
-                let number = said.split_whitespace().find(|w| w.starts_with(|c: char| c.is_ascii_digit()));
                 let none = || Fact::Unknown("it does not say its version".to_owned());
-                number.map_or_else(none, |v| Fact::Known(v.to_owned()))
+                number(&said).map_or_else(none, |v| Fact::Known(v.to_owned()))
             }
             other => other,
         }

@@ -76,9 +76,13 @@ pub(super) fn programs(name: &str, more: &[&str], facts: &dyn Facts) -> Vec<Stri
 
 /// Whether a program says that it is at least this version.
 pub(super) fn at_least(program: &str, least: (u64, u64), facts: &dyn Facts) -> bool {
-    let Some(version) = facts.version(program).known() else { return false };
+    facts.version(program).known().is_some_and(|version| release(&version) >= least)
+}
+
+/// The first two numbers of a version.
+pub(super) fn release(version: &str) -> (u64, u64) {
     let mut parts = version.split(|c: char| !c.is_ascii_digit()).map_while(|p| p.parse().ok());
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= least
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 /// A name for the keyring: small letters, digits, `.` and `-`.

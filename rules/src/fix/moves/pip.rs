@@ -1,8 +1,8 @@
 //! A password in the address of a Python package index goes to where Python's `keyring` keeps it; pip is told to ask there.
 
 use super::{Mover, Moving};
-use crate::facts::Facts;
-use crate::fix::kept::{UNDO, added, at_least, by_hand, edited, taken};
+use crate::facts::{Facts, number};
+use crate::fix::kept::{UNDO, added, by_hand, edited, release, taken};
 use crate::fix::plan::{Draft, Edit, Step, Store};
 use crate::fix::python_keyring;
 use crate::secret::Secret;
@@ -49,12 +49,13 @@ fn plan(moving: &Moving<'_>) -> Option<Draft> {
 
 /// Why pip would not find the password where it goes.
 fn ready(facts: &dyn Facts) -> Result<(), String> {
-    if !at_least("pip", LEAST, facts) {
+    let said = facts.told("pip", &["--version"]).known().unwrap_or_default();
+    let release = number(&said).map(release).unwrap_or_default();
+    if release < LEAST {
         return Err("this needs pip 23.1 or newer on your search path (pip install --upgrade pip)".to_owned());
     }
-    let said = facts.told("pip", &["--version"]).known().unwrap_or_default();
     python_keyring::check(&own_directories(&said), facts)?;
-    if at_least("pip", BOTH, facts) && !python_keyring::gives_both(facts) {
+    if release >= BOTH && !python_keyring::gives_both(facts) {
         return Err("this pip needs `keyring` 25.2.1 or newer (pipx install keyring)".to_owned());
     }
     Ok(())
