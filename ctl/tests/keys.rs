@@ -10,31 +10,15 @@ mod common;
 
 use common::registry::{Answer, Registry};
 use common::session::Session;
-use common::{Document, Home, Run, files, finish, git_helper, must, run, tool};
+use common::{Home, Run, finish, git_helper, must, run, tool};
 use data_encoding::BASE64;
 use lapwing_rules::testing::fill;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-fn doctor(session: &Session) -> Document {
-    let run = session.run(&["doctor", "--format", "json"]);
-    assert!(run.code < 2, "{}", run.both());
-    Document(serde_json::from_slice(&run.out).unwrap())
-}
-
 fn moved(session: &Session, rule: &str) -> Run {
     session.answer(&["fix", "--rule", rule], "y\ny\ny\n")
-}
-
-/// Files of the home, but those of the keyring, that hold this.
-fn holding(session: &Session, secret: &str) -> Vec<PathBuf> {
-    // Sockets of the keyring cannot be read.
-    let holds = |file: &PathBuf| {
-        std::fs::read(file).is_ok_and(|bytes| bytes.windows(secret.len()).any(|w| w == secret.as_bytes()))
-    };
-    let all = files(session.home.root()).into_iter().filter(|f| !f.to_string_lossy().contains("/keyrings/"));
-    all.filter(holds).collect()
 }
 
 fn git(session: &Session, host: &str) -> Run {
@@ -56,15 +40,15 @@ fn git_finds_its_credentials_in_the_keyring() {
     let text = format!("https://me:{}@a.example\nhttps://d%40x:{}@b.example\n", secrets[0], secrets[1]);
     session.home.write(".git-credentials", text);
     assert!(git(&session, "a.example").stdout().contains(&secrets[0]));
-    assert_eq!(doctor(&session).of("git.credentials-file").len(), 2);
+    assert_eq!(session.doctor().of("git.credentials-file").len(), 2);
     let fixed = moved(&session, "git.credentials-file");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     assert!(!secrets.iter().any(|s| fixed.both().contains(s)), "{}", fixed.both());
-    assert!(doctor(&session).of("git.credentials-file").is_empty());
+    assert!(session.doctor().of("git.credentials-file").is_empty());
     for (secret, host) in secrets.iter().zip(["a.example", "b.example"]) {
         let filled = git(&session, host);
         assert!(filled.stdout().contains(&format!("password={secret}\n")), "{}", filled.both());
-        assert_eq!(holding(&session, secret), Vec::<PathBuf>::new());
+        assert_eq!(session.holding(secret), Vec::<PathBuf>::new());
     }
     assert!(git(&session, "b.example").stdout().contains("username=d@x\n"));
     // Twice is as good as once.
@@ -74,7 +58,7 @@ fn git_finds_its_credentials_in_the_keyring() {
     assert_eq!(undone.code, 0, "{}", undone.both());
     assert!(undone.said().contains("stays in the keyring"), "{}", undone.both());
     assert_eq!(session.home.read(".gitconfig"), config.as_bytes());
-    assert!(secrets.iter().all(|s| holding(&session, s).is_empty()));
+    assert!(secrets.iter().all(|s| session.holding(s).is_empty()));
 }
 
 #[test]
@@ -85,7 +69,7 @@ fn what_only_git_reads_in_netrc_goes_to_its_helper() {
     let other = format!("machine api.company.test login me password {}\n", secrets[1]);
     let text = format!("{other}machine github.com\n  login me\n  password {}\n", secrets[0]);
     session.home.write(".netrc", &text);
-    assert_eq!(doctor(&session).of("cred.netrc").len(), 2);
+    assert_eq!(session.doctor().of("cred.netrc").len(), 2);
     // Whichever comes first: what cannot be mended is asked about again until somebody goes on.
     let fixed = session.answer(&["fix", "--rule", "cred.netrc"], "y\nn\ny\n");
     assert!(fixed.code == 1 && fixed.said().contains("1 finding mended, 1 left open"), "{}", fixed.both());
@@ -94,7 +78,7 @@ fn what_only_git_reads_in_netrc_goes_to_its_helper() {
     assert!(
         git(&session, "github.com").stdout().contains(&format!("username=me\npassword={}\n", secrets[0]))
     );
-    assert_eq!(doctor(&session).of("cred.netrc").len(), 1);
+    assert_eq!(session.doctor().of("cred.netrc").len(), 1);
     assert_eq!(session.run(&["undo"]).code, 0);
     assert_eq!(session.home.read(".netrc"), other.as_bytes());
 }
@@ -107,14 +91,14 @@ fn an_address_keeps_the_name_and_git_the_token() {
     session.home.must("git", ["init", "-q", "app"]);
     let remote = format!("https://me:{secret}@host.example/team/app.git");
     session.home.must("git", ["-C", "app", "remote", "add", "origin", &remote]);
-    assert_eq!(doctor(&session).of("git.remote-userinfo").len(), 1);
+    assert_eq!(session.doctor().of("git.remote-userinfo").len(), 1);
     let fixed = moved(&session, "git.remote-userinfo");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     let url = session.home.must("git", ["-C", "app", "remote", "get-url", "origin"]);
     assert_eq!(url, "https://me@host.example/team/app.git\n");
     assert!(git(&session, "host.example").stdout().contains(&format!("password={secret}\n")));
-    assert_eq!(holding(&session, &secret), Vec::<PathBuf>::new());
-    assert!(doctor(&session).of("git.remote-userinfo").is_empty());
+    assert_eq!(session.holding(&secret), Vec::<PathBuf>::new());
+    assert!(session.doctor().of("git.remote-userinfo").is_empty());
 }
 
 #[test]
@@ -135,7 +119,7 @@ fn a_keyring_that_is_locked_changes_nothing() {
         assert_eq!(fixed.code, 1, "{}", fixed.both());
     }
     let same = |session: &Session| {
-        assert!(holding(session, "lapwing secret get").is_empty());
+        assert!(session.holding("lapwing secret get").is_empty());
         assert_eq!(session.home.read(".gitconfig"), config.as_bytes());
         assert_eq!(session.home.read(".git-credentials"), text.as_bytes());
         assert_eq!(session.home.read(".bashrc"), bashrc.as_bytes());
@@ -152,7 +136,7 @@ fn a_keyring_that_is_locked_changes_nothing() {
 fn a_key_of_ids_that_is_locked_away_is_told() {
     let session = Session::new(Home::new());
     session.home.write(".gitconfig", "[http]\n\tsslVerify = false\n");
-    doctor(&session);
+    session.doctor();
     session.lock();
     let fixed = session.run(&["fix", "--all", "--yes"]);
     assert!(fixed.code == 4 && fixed.stderr().contains("unlock"), "{}", fixed.both());
@@ -184,7 +168,7 @@ fn a_start_up_file_looks_its_secret_up() {
     let secret = fill("glpat-{{alnum:20}}", "rc");
     let before = format!("alias ll='ls -l'\nexport GITLAB_TOKEN='{secret}' # mine\n");
     session.home.write(".bashrc", &before);
-    assert_eq!(doctor(&session).findings().len(), 1);
+    assert_eq!(session.doctor().findings().len(), 1);
     let fixed = moved(&session, "gitlab*");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     let after = String::from_utf8(session.home.read(".bashrc")).unwrap();
@@ -192,7 +176,7 @@ fn a_start_up_file_looks_its_secret_up() {
         after,
         "alias ll='ls -l'\nexport GITLAB_TOKEN=\"$(lapwing secret get gitlab-token)\" # mine\n"
     );
-    assert!(doctor(&session).findings().is_empty());
+    assert!(session.doctor().findings().is_empty());
     let mut shell = session.tool("bash", &["--norc", "-c", ". ~/.bashrc; printf %s \"$GITLAB_TOKEN\""]);
     assert_eq!(must(&mut shell), secret);
     let undone = session.run(&["undo"]);
@@ -201,10 +185,10 @@ fn a_start_up_file_looks_its_secret_up() {
         "{}",
         undone.both()
     );
-    assert!(holding(&session, &secret).is_empty());
+    assert!(session.holding(&secret).is_empty());
     // Another secret of the same name is not overwritten.
     session.home.write(".bashrc", format!("export GITLAB_TOKEN={}\n", fill("glpat-{{alnum:20}}", "other")));
-    doctor(&session);
+    session.doctor();
     let taken = moved(&session, "gitlab*");
     assert!(
         taken.code == 1 && taken.said().contains("another credential is in the keyring"),
@@ -232,11 +216,11 @@ fn cargo_asks_its_own_provider() {
     let index = format!("sparse+http://127.0.0.1:{}/", registry.port);
     session.home.write(".cargo/config.toml", format!("[registries.own]\nindex = \"{index}\"\n"));
     session.home.write(".cargo/credentials.toml", format!("[registries.own]\ntoken = \"{secret}\"\n"));
-    assert_eq!(doctor(&session).of("cred.cargo").len(), 1);
+    assert_eq!(session.doctor().of("cred.cargo").len(), 1);
     let fixed = moved(&session, "cred.cargo");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
-    assert!(doctor(&session).of("cred.cargo").is_empty());
-    assert_eq!(holding(&session, &secret), Vec::<PathBuf>::new());
+    assert!(session.doctor().of("cred.cargo").is_empty());
+    assert_eq!(session.holding(&secret), Vec::<PathBuf>::new());
     let search = |session: &Session| {
         run(&mut session.tool("env", &[env!("CARGO"), "search", "--registry", "own", "acme"]))
     };
@@ -257,11 +241,11 @@ fn npm_gets_its_token_from_a_function_of_the_shell() {
     let at = format!("127.0.0.1:{}", registry.port);
     session.home.write(".npmrc", format!("registry=http://{at}/\n//{at}/:_authToken={secret}\n"));
     session.home.write(".bashrc", "alias ll='ls -l'\n");
-    assert_eq!(doctor(&session).of("cred.npm").len(), 1);
+    assert_eq!(session.doctor().of("cred.npm").len(), 1);
     let fixed = moved(&session, "cred.npm");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
-    assert!(doctor(&session).of("cred.npm").is_empty());
-    assert_eq!(holding(&session, &secret), Vec::<PathBuf>::new());
+    assert!(session.doctor().of("cred.npm").is_empty());
+    assert_eq!(session.holding(&secret), Vec::<PathBuf>::new());
     let mut shell =
         session.tool("bash", &["--norc", "-c", ". ~/.bashrc; npm whoami --update-notifier=false; env"]);
     let said = run(&mut shell);
@@ -283,15 +267,13 @@ fn dockers_helper_gets_the_password() {
     let other = BASE64.encode(b"you:changeme-changeme");
     let config = format!("{{\n\t\"auths\": {{\n\t\t\"a.example\": {{ \"auth\": \"{auth}\" }}\n\t}}\n}}\n");
     session.home.write(".docker/config.json", &config);
-    assert_eq!(doctor(&session).of("cred.docker").len(), 1);
+    assert_eq!(session.doctor().of("cred.docker").len(), 1);
     let fixed = moved(&session, "cred.docker");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
-    assert!(doctor(&session).of("cred.docker").is_empty());
+    assert!(session.doctor().of("cred.docker").is_empty());
     let after: serde_json::Value = serde_json::from_slice(&session.home.read(".docker/config.json")).unwrap();
     assert_eq!(after["credHelpers"]["a.example"], "secretservice", "{after}");
-    assert!(
-        holding(&session, &auth).is_empty() && holding(&session, &secret).is_empty() && !other.is_empty()
-    );
+    assert!(session.holding(&auth).is_empty() && session.holding(&secret).is_empty() && !other.is_empty());
     let mut get = session.tool("docker-credential-secretservice", &["get"]);
     let mut child = get.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"a.example").unwrap();
@@ -307,7 +289,7 @@ fn a_key_gets_its_passphrase_from_its_owner() {
     let path = key.display().to_string();
     session.home.must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", &path]);
     let public = session.home.read(".ssh/id_ed25519.pub");
-    assert_eq!(doctor(&session).of("ssh.key-plain").len(), 1);
+    assert_eq!(session.doctor().of("ssh.key-plain").len(), 1);
     // Who answers with nothing has changed nothing, and is not told otherwise.
     let talk = |phrase| [("[q]uit:", "y"), ("new passphrase", phrase), ("passphrase again", phrase)];
     let nothing = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(""));
@@ -317,7 +299,7 @@ fn a_key_gets_its_passphrase_from_its_owner() {
     let fixed = session.converse(&["fix", "--rule", "ssh.key-plain"], &talk(phrase));
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     assert!(!fixed.both().contains(phrase));
-    assert!(doctor(&session).of("ssh.key-plain").is_empty());
+    assert!(session.doctor().of("ssh.key-plain").is_empty());
     let opened = run(&mut session.home.tool("ssh-keygen", ["-y", "-P", phrase, "-f", &path]));
     let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).split(' ').nth(1).map(|w| w.trim().to_owned());
     assert_eq!(words(&opened.out), words(&public));

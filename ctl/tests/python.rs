@@ -10,7 +10,7 @@ mod common;
 
 use common::registry::{Answer, Registry};
 use common::session::Session;
-use common::{Document, Home, PATH, Run, files, must, python, run};
+use common::{Home, PATH, Run, must, python, run};
 use data_encoding::BASE64;
 use lapwing_rules::testing::fill;
 use std::path::PathBuf;
@@ -65,23 +65,8 @@ fn upload(session: &Session) -> Run {
         .program("twine", &["upload", "--non-interactive", "--disable-progress-bar", "-r", "own", &wheel]))
 }
 
-fn doctor(session: &Session) -> Document {
-    let run = session.run(&["doctor", "--format", "json"]);
-    assert!(run.code < 2, "{}", run.both());
-    Document(serde_json::from_slice(&run.out).unwrap())
-}
-
 fn fix(session: &Session, rule: &str) -> Run {
     session.answer(&["fix", "--rule", rule], "y\n")
-}
-
-/// Files of the home and of the state that hold this, but those of the keyring.
-fn holding(session: &Session, secret: &str) -> Vec<PathBuf> {
-    let holds = |file: &PathBuf| {
-        std::fs::read(file).is_ok_and(|bytes| bytes.windows(secret.len()).any(|w| w == secret.as_bytes()))
-    };
-    let all = files(session.home.root()).into_iter().filter(|f| !f.to_string_lossy().contains("/keyrings/"));
-    all.filter(holds).collect()
 }
 
 fn config(port: u16, user: &str) -> String {
@@ -95,12 +80,12 @@ fn pip_asks_the_keyring() {
     let index = index(&session.home, &secret);
     session.home.write(CONFIG, config(index.port, &format!("dev:{secret}")));
     assert_eq!(download(&session).code, 0);
-    assert_eq!(doctor(&session).of("pkg.index-userinfo.pip").len(), 1);
+    assert_eq!(session.doctor().of("pkg.index-userinfo.pip").len(), 1);
     let fixed = fix(&session, "pkg.index-userinfo.pip");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     assert!(!fixed.both().contains(&secret), "{}", fixed.both());
-    assert!(doctor(&session).of("pkg.index-userinfo.pip").is_empty());
-    assert_eq!(holding(&session, &secret), Vec::<PathBuf>::new());
+    assert!(session.doctor().of("pkg.index-userinfo.pip").is_empty());
+    assert_eq!(session.holding(&secret), Vec::<PathBuf>::new());
     // pip reads the file as it is meant, asks, and gets what it wants.
     let told = must(&mut session.program("pip", &["config", "list"]));
     for line in [
@@ -138,12 +123,12 @@ fn twine_asks_the_keyring() {
     );
     session.home.write(".pypirc", format!("{head}password = {secret}\n"));
     assert_eq!(upload(&session).code, 0);
-    assert_eq!(doctor(&session).of("cred.pypi").len(), 1);
+    assert_eq!(session.doctor().of("cred.pypi").len(), 1);
     let fixed = fix(&session, "cred.pypi");
     assert_eq!(fixed.code, 0, "{}", fixed.both());
     assert_eq!(session.home.read(".pypirc"), head.as_bytes());
-    assert!(doctor(&session).of("cred.pypi").is_empty());
-    assert_eq!(holding(&session, &secret), Vec::<PathBuf>::new());
+    assert!(session.doctor().of("cred.pypi").is_empty());
+    assert_eq!(session.holding(&secret), Vec::<PathBuf>::new());
     let before = index.credentials().len();
     let sent = upload(&session);
     assert_eq!(sent.code, 0, "{}", sent.both());
@@ -163,7 +148,7 @@ fn what_would_not_be_found_again_stays_with_people() {
         fill("q8{{alnum:20}}", "refused")
     );
     session.home.write(".pypirc", &pypirc);
-    doctor(&session);
+    session.doctor();
     let refused = |session: &Session, rule: &str, why: &str| {
         let fixed = fix(session, rule);
         assert!(fixed.code == 1 && fixed.said().contains(why), "{rule}: {}", fixed.both());

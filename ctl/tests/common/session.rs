@@ -1,6 +1,6 @@
 //! A session bus of the test's own with a real gnome-keyring that is unlocked.
 
-use super::{Home, PATH, Run, directories, finish, must, run, tool, until};
+use super::{Document, Home, PATH, Run, directories, files, finish, must, run, tool, until};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -71,6 +71,22 @@ impl Session {
         let mut command = self.tool("env", &[name]);
         command.args(args);
         command
+    }
+
+    /// What `doctor` finds, whatever that is.
+    pub(crate) fn doctor(&self) -> Document {
+        let run = self.run(&["doctor", "--format", "json"]);
+        run.document(i32::from(run.code == 1))
+    }
+
+    /// Files of the home and of the state that hold this, but those of the keyring.
+    pub(crate) fn holding(&self, secret: &str) -> Vec<PathBuf> {
+        // Sockets of the keyring cannot be read.
+        let holds = |file: &PathBuf| {
+            std::fs::read(file).is_ok_and(|b| b.windows(secret.len()).any(|w| w == secret.as_bytes()))
+        };
+        let all = files(self.home.root()).into_iter();
+        all.filter(|f| !f.to_string_lossy().contains("/keyrings/")).filter(holds).collect()
     }
 
     /// Runs `lapwing` in a terminal, where somebody types these lines.
