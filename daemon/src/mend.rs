@@ -406,8 +406,8 @@ fn wide(stat: &Stat) -> u64 {
 
 /// Keeps what is wanted, and gives back the rest.
 fn keep(plans: Vec<Planned>, ids: &BTreeSet<&str>, out: &mut Plans) -> Vec<Planned> {
-    let (wanted, rest) = plans.into_iter().partition(|(finding, _)| ids.contains(&*finding.id.short()));
-    let wanted: Vec<Planned> = wanted;
+    let (wanted, rest): (Vec<_>, Vec<_>) =
+        plans.into_iter().partition(|(finding, _)| ids.contains(&*finding.id.short()));
     out.plans.extend(wanted);
     rest
 }
