@@ -226,7 +226,8 @@ fn what_is_gone_is_called_gone() {
 #[test]
 fn modes_are_narrowed_and_given_back() {
     let home = Home::new();
-    home.write_mode(".netrc", "machine x.test login dev password hunter\n", 0o644);
+    let netrc = format!("machine x.test login dev password {}\n", secret("{{lower:6}}", "netrc"));
+    home.write_mode(".netrc", netrc, 0o644);
     let doc = home.doctor().document(1);
     assert_eq!(doc.of("file.mode-wide").len(), 1);
     fix(&home, &["--rule", "file.mode-wide", "--yes"], 0);
@@ -238,6 +239,21 @@ fn modes_are_narrowed_and_given_back() {
     set_mode(&home.path(".netrc"), 0o640);
     let run = home.run(&["undo"]);
     assert!(run.said().contains("its mode has been changed since"), "{}", run.both());
+}
+
+#[test]
+fn what_is_left_by_hand_says_why_once_and_only_where_there_is_more_to_say() {
+    let home = Home::new();
+    home.write(
+        ".netrc",
+        format!("machine api.acme.test login dev password {}\n", secret("q7{{alnum:12}}", "a")),
+    );
+    home.write("src/.env", format!("STRIPE_KEY={}\n", secret("sk_live_{{alnum:24}}", "b")));
+    home.doctor().document(1);
+    let said = home.answer(&["fix"], "\n\n").said();
+    assert_eq!(said.matches("Left to you: curl, wget").count(), 1, "{said}");
+    assert_eq!(said.matches("Left to you").count(), 1, "{said}");
+    assert_eq!(said.matches("By hand:").count(), 2, "{said}");
 }
 
 #[test]

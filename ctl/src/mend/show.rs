@@ -60,7 +60,7 @@ impl Show<'_> {
     fn plan(&self, out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
         if plan.steps.is_empty() {
             // Why it is not done, where there is more to say than what to do.
-            let reason = plan.summary.trim_end_matches('.');
+            let reason = plan.summary.strip_prefix("left to you: ").unwrap_or(&plan.summary);
             return match plan.advice.starts_with(reason) {
                 true => Ok(()),
                 false => wrap(out, "  Left to you: ", &clean(reason), self.width),
